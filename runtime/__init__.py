@@ -1,0 +1,7 @@
+"""The reference zeroth-order loop: numpy, onnxruntime, tokenizers and safetensors, no torch, no transformers.
+
+What this package does, the phone does. Letters used for shapes: B examples, T tokens, L label positions,
+P perturbations, Q directions (tangents), K values, N words of the vocabulary.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,51 @@
+"""The order in which examples are seen: shuffled, in batches of like length, the same to the bit everywhere.
+
+Padding is wasted work, so a pool of POOL batches is sorted by length before it is cut; the batches of an epoch are
+then shuffled again, so that length says nothing about time. Both orders come from Philox (stream 1; row 0 orders the
+examples of an epoch, row 1 its batches).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from .directions import permutation
+from .examples import Example
+
+POOL = 8
+
+
+def epoch_batches(lengths: Sequence[int], batch: int, seed: int, epoch: int) -> list[np.ndarray]:
+    """The batches of one epoch, each int64 [B] of example indices.
+
+    Every example appears once, but for the remainder of a division by `batch`, which is left out so that no step
+    rests on fewer examples; a data set smaller than `batch` is one batch.
+    """
+    size = min(batch, len(lengths))
+    order = permutation(seed, epoch, 0, len(lengths))
+    order = order[: len(order) - len(order) % size]
+    pools = [order[i : i + POOL * size] for i in range(0, len(order), POOL * size)]
+    by_length = np.concatenate([pool[np.argsort(np.asarray(lengths)[pool], kind="stable")] for pool in pools])
+    batches = by_length.reshape(-1, size)
+    return [batches[i] for i in permutation(seed, epoch, 1, len(batches))]
+
+
+def training_batches(examples: Sequence[Example], batch: int, seed: int) -> Iterator[list[Example]]:
+    """Batches without end: epoch after epoch, each in an order of its own."""
+    lengths = [len(e.tokens) for e in examples]
+    epoch = 0
+    while True:
+        for indices in epoch_batches(lengths, batch, seed, epoch):
+            yield [examples[i] for i in indices]
+        epoch += 1
+
+
+def evaluation_batches(examples: Sequence[Example], tokens: int = 1024) -> Iterator[list[int]]:
+    """Every index once, longest first, in batches of at most `tokens` padded tokens (or one example)."""
+    order = sorted(range(len(examples)), key=lambda i: (-len(examples[i].tokens), i))
+    while order:
+        size = max(1, tokens // len(examples[order[0]].tokens))
+        yield order[:size]
+        order = order[size:]

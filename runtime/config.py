@@ -1,0 +1,40 @@
+"""The settings of a run: one definition for the command line, the trajectory's header and other languages."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields
+
+from .errors import UsageError
+
+
+@dataclass(frozen=True)
+class TuneConfig:
+    """Settings of the zeroth-order loop; each field's help is the command line's.
+
+    Raises UsageError when a value lies outside its limits.
+    """
+
+    steps: int = field(default=200, metadata={"help": "Steps of the loop.", "least": 1})
+    batch: int = field(default=16, metadata={"help": "Examples a step (B).", "least": 1})
+    lr: float = field(default=1e-3, metadata={"help": "Change of each value per step, for a typical gradient."})
+    eps: float = field(default=0.0, metadata={"help": "Size of the perturbation; 0 takes the bundle's own."})
+    directions: int = field(default=1, metadata={"help": "Directions a step (Q), averaged.", "least": 1})
+    rms_decay: float = field(default=0.99, metadata={"help": "Memory of the running rms of projected gradients."})
+    seed: int = field(default=0, metadata={"help": "Seed of directions and data order.", "least": 0})
+    evaluate_every: int = field(
+        default=50, metadata={"help": "Steps between evaluations on the validation file.", "least": 1}
+    )
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            option, value = "--" + f.name.replace("_", "-"), getattr(self, f.name)
+            least = f.metadata.get("least")
+            if least is not None and value < least:
+                raise UsageError(f"{option} {value}: must be at least {least}.")
+            if not math.isfinite(value) or value < 0:
+                raise UsageError(f"{option} {value}: must be a number that is not negative.")
+        if not self.rms_decay < 1:
+            raise UsageError(f"--rms-decay {self.rms_decay}: must be less than 1.")
+        if self.seed >= 2**63:
+            raise UsageError(f"--seed {self.seed}: must be less than 2**63.")

@@ -1,0 +1,35 @@
+"""Engines: what runs the step graph. One small file each; the loop does not know which one it has."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from ..bundle import Bundle
+from ..errors import UsageError
+from ..examples import Batch
+
+NAMES = ("onnx",)
+
+
+class Engine(Protocol):
+    """A stock inference engine holding the step graph of a bundle."""
+
+    name: str
+    version: str
+
+    def nll(self, batch: Batch, values: np.ndarray) -> np.ndarray:
+        """Negative log-likelihood in nats, fp32 [P,B,L], of `batch` under each row of `values` (fp32 [P,K])."""
+
+
+def open_engine(name: str, bundle: Bundle, threads: int = 0) -> Engine:
+    """Load the bundle's graph into engine `name`; `threads` 0 leaves the choice to the engine.
+
+    Raises UsageError if the engine is not known, BadInput if it cannot run this graph.
+    """
+    if name not in NAMES:
+        raise UsageError(f"--engine {name}: not known. Use one of: {', '.join(NAMES)}.")
+    from .onnx import OnnxEngine
+
+    return OnnxEngine(bundle, threads)

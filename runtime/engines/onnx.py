@@ -1,0 +1,55 @@
+"""The step graph on ONNX Runtime, as it comes from the package index or an app's dependencies."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime
+
+from ..bundle import Bundle
+from ..errors import bad_input
+from ..examples import Batch
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("+")[0].split(".")[:3] if part.isdigit())
+
+
+class OnnxEngine:
+    """One inference session on the CPU; the weights stay in the bundle's external data file, mapped."""
+
+    name = "onnx"
+
+    def __init__(self, bundle: Bundle, threads: int = 0) -> None:
+        """Raises BadInput if ONNX Runtime is older than the graph needs, or refuses the graph."""
+        graph = bundle.graph(self.name)
+        self.version = onnxruntime.__version__
+        if _numbers(self.version) < _numbers(graph.minimum_engine_version):
+            bad_input(
+                bundle.directory,
+                f"needs onnxruntime {graph.minimum_engine_version}, here is {self.version}",
+                f"Install it: pip install 'onnxruntime>={graph.minimum_engine_version}'",
+            )
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(bundle.directory / graph.file), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as e:  # onnxruntime's exceptions share no base class
+            bad_input(bundle.directory / graph.file, f"ONNX Runtime refuses the graph ({e})", "Export it again")
+
+    def nll(self, batch: Batch, values: np.ndarray) -> np.ndarray:
+        """Negative log-likelihood in nats, fp32 [P,B,L]; the batch is repeated for each row of `values` [P,K]."""
+
+        def repeat(array: np.ndarray) -> np.ndarray:
+            return np.ascontiguousarray(np.broadcast_to(array, (len(values), *array.shape)))
+
+        feeds = {
+            "input_ids": repeat(batch.input_ids),
+            "label_positions": repeat(batch.label_positions),
+            "label_ids": repeat(batch.label_ids),
+            "logit_bias": batch.logit_bias,
+            "values": values,
+        }
+        return self._session.run(["nll"], feeds)[0]

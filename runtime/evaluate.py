@@ -1,0 +1,52 @@
+"""Loss and accuracy of the artifact itself, on examples that it was not tuned on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .batches import evaluation_batches
+from .engines import Engine
+from .examples import Example, collate
+from .tasks import Task
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Mean loss (nats an example), share of right answers (None where a task has none), and examples."""
+
+    loss: float
+    accuracy: float | None
+    examples: int
+
+    def better_than(self, other: Evaluation) -> bool:
+        """Higher accuracy, then lower loss."""
+        return (self.accuracy or 0.0, -self.loss) > (other.accuracy or 0.0, -other.loss)
+
+
+def evaluate(
+    engine: Engine,
+    task: Task,
+    examples: Sequence[Example],
+    values: np.ndarray,
+    progress: Callable[[int, int], None] = lambda examples, tokens: None,
+) -> Evaluation:
+    """Score `examples` (from the task's `evaluation_example`) under `values` (fp32 [K]).
+
+    `progress` is told the examples and tokens of each batch as it is done.
+    """
+    losses = np.zeros(len(examples))
+    right = np.zeros(len(examples), dtype=bool)
+    judged = True
+    for indices in evaluation_batches(examples):
+        chosen = [examples[i] for i in indices]
+        batch = collate(chosen, task.logit_bias)
+        loss, correct = task.judge(engine.nll(batch, values[None])[0], chosen)
+        losses[indices] = loss
+        judged = correct is not None
+        if correct is not None:
+            right[indices] = correct
+        progress(len(indices), batch.tokens)
+    return Evaluation(float(losses.mean()), float(right.mean()) if judged else None, len(examples))

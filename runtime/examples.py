@@ -1,0 +1,60 @@
+"""What a task makes of a record, and how examples become the arrays of the step graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .errors import BadInput
+
+
+@dataclass(frozen=True)
+class Example:
+    """One sequence and what to score in it: the hidden state at `positions[l]` should predict `targets[l]`."""
+
+    tokens: list[int]
+    positions: list[int]
+    targets: list[int]
+    where: str
+    answer: int = 0
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Inputs of the step graph but for the values: int64 [B,T], [B,L], [B,L] and fp32 [N]."""
+
+    input_ids: np.ndarray
+    label_positions: np.ndarray
+    label_ids: np.ndarray
+    logit_bias: np.ndarray
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that the engine will compute for one perturbation, padding included (B x T)."""
+        return self.input_ids.size
+
+
+def collate(examples: Sequence[Example], logit_bias: np.ndarray) -> Batch:
+    """Right-pad `examples` to one T and one L. A padded label has token id -1 and scores 0."""
+    tokens = max(len(e.tokens) for e in examples)
+    labels = max(len(e.targets) for e in examples)
+    input_ids = np.zeros((len(examples), tokens), dtype=np.int64)
+    positions = np.zeros((len(examples), labels), dtype=np.int64)
+    targets = np.full((len(examples), labels), -1, dtype=np.int64)
+    for b, example in enumerate(examples):
+        input_ids[b, : len(example.tokens)] = example.tokens
+        positions[b, : len(example.positions)] = example.positions
+        targets[b, : len(example.targets)] = example.targets
+    return Batch(input_ids, positions, targets, logit_bias)
+
+
+def check_length(example: Example, context_tokens: int) -> Example:
+    """Raises BadInput if `example` is longer than the model's context."""
+    if len(example.tokens) > context_tokens:
+        raise BadInput(
+            f"{example.where}: has {len(example.tokens)} tokens with its prompt, and the model's context is"
+            f" {context_tokens}. Shorten the text or the prompt."
+        )
+    return example

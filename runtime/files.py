@@ -1,0 +1,89 @@
+"""Writing that never leaves half a file under its final name, and reading that names what is wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from .errors import DiskFull, bad_input
+
+CHUNK = 1 << 22
+
+
+@contextlib.contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusals to write at `path` into errors that say what to do.
+
+    Raises DiskFull when the disk or quota is full, BadInput when the place cannot be written to.
+    """
+    try:
+        yield
+    except OSError as e:
+        if e.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise DiskFull(
+                f"{path}: the disk is full. Free some space or choose another disk; nothing was left behind there."
+            ) from e
+        if e.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG):
+            bad_input(path, f"cannot be written ({e.strerror})", "Choose a folder that you may write to")
+        raise
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a temporary neighbour of `path`, flush it to disk, then rename it into place.
+
+    Raises DiskFull or BadInput as `disk_errors` does; `path` then still holds what it held before.
+    """
+    temporary = path.with_name(path.name + ".part")
+    try:
+        with disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write(temporary)
+            with open(temporary, "rb+") as f:
+                os.fsync(f.fileno())
+            os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write `content` as JSON, atomically. Raises as `write_atomically` does."""
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    write_atomically(path, lambda p: p.write_text(text, encoding="utf-8"))
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal, read in chunks so that size does not matter."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as f:
+        while chunk := f.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def read_json(path: Path, what: str) -> Any:
+    """Parse the JSON file `path`. Raises BadInput (naming `what`) if it is missing, not UTF-8 or not JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        bad_input(path, f"there is no such {what}", "Check the path")
+    except IsADirectoryError:
+        bad_input(path, f"is a directory, not a {what}", "Name the file itself")
+    except UnicodeDecodeError as e:
+        bad_input(path, f"the {what} is not UTF-8 (byte {e.start})", "Save it as UTF-8")
+    except json.JSONDecodeError as e:
+        bad_input(path, f"the {what} is not JSON (line {e.lineno}, column {e.colno}: {e.msg})", "Mend that line")
+    except RecursionError:
+        bad_input(path, f"the {what} is nested too deeply", "Simplify it")
+
+
+def combined_sha256(paths: Iterable[Path]) -> str:
+    """SHA-256 over the lines "<sha256>  <name>" of several files, in order of name."""
+    lines = [f"{sha256(path)}  {path.name}\n" for path in sorted(paths, key=lambda p: p.name)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -1,0 +1,194 @@
+"""The manifest: the contract between the host that exports a bundle and the device that trains on it.
+
+docs/bundle.md describes every field. Export imports this schema, so that writer and reader cannot disagree.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .errors import bad_input
+from .files import read_json
+
+SCHEMA: Literal[1] = 1
+NAME = "manifest.json"
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$")]
+Count = Annotated[int, Field(ge=0, lt=2**40)]
+Positive = Annotated[int, Field(gt=0, lt=2**40)]
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FileEntry(_Strict):
+    """One file of the bundle: its size in bytes and the SHA-256 of its content."""
+
+    bytes: Count
+    sha256: Sha256
+
+
+class Model(_Strict):
+    """The language model that the bundle was made from."""
+
+    name: str
+    family: str
+    checkpoint_sha256: Sha256
+    parameters: Positive
+    layers: Positive
+    hidden_size: Positive
+    intermediate_size: Positive
+    vocabulary: Positive
+    context_tokens: Positive
+    tied_embedding: bool
+    eos_token_id: int | None
+
+
+class Quantization(_Strict):
+    """How the frozen weights are stored: MatMulNBits groups along the input, with zero points."""
+
+    weight_bits: Literal[4]
+    group_size: Literal[16, 32, 64, 128, 256]
+    accuracy_level: Literal[1, 4]
+
+
+class Calibration(_Strict):
+    """The text whose squared gradients are the sensitivity."""
+
+    source: str
+    sha256: Sha256
+    windows: Positive
+    window_tokens: Positive
+
+
+class Block(_Strict):
+    """The values of one layer: `count` consecutive entries from `offset`, of a weight of `rows` x `columns`.
+
+    In scope channels the block is [entries, rows], one row for each of `entries` input channels; in scope weights
+    it is [entries], one for each single weight. `entries_offset` says where the layer's part of the `entries`
+    tensor of values.safetensors begins.
+    """
+
+    layer: str
+    rows: Positive
+    columns: Positive
+    offset: Count
+    count: Positive
+    entries_offset: Count
+    entries: Positive
+
+
+class Values(_Strict):
+    """The tuned entries: the layout of the graph's `values` input (K = count)."""
+
+    file: FileName
+    scope: Literal["channels", "weights"]
+    per_layer: bool
+    density: Annotated[float, Field(gt=0, le=1)]
+    count: Positive
+    eligible_weights: Positive
+    sensitivity_captured: Share
+    calibration: Calibration
+    blocks: list[Block] = Field(min_length=1)
+
+
+class Tensor(_Strict):
+    """An input or output of the graph: ONNX element type and dimensions (a letter, or a fixed number)."""
+
+    name: str
+    type: Literal["int64", "float32"]
+    shape: list[str | int]
+
+
+class Graph(_Strict):
+    """The forward-only step graph for one engine."""
+
+    engine: str
+    file: FileName
+    minimum_engine_version: str
+    opset: Positive
+    domains: list[str]
+    inputs: list[Tensor]
+    outputs: list[Tensor]
+
+
+class Estimator(_Strict):
+    """Defaults of the two-point estimate: SPSA over Rademacher directions, from a counter-based generator."""
+
+    kind: Literal["two-point"]
+    directions: Literal["rademacher"]
+    rng: Literal["philox4x64-10"]
+    eps: PositiveFloat
+
+
+class Golden(_Strict):
+    """Self-test vectors; `tolerance` is the largest absolute difference of nll (nats) that an engine may show."""
+
+    file: FileName
+    tolerance: dict[str, PositiveFloat]
+
+
+class Manifest(_Strict):
+    """manifest.json, schema 1."""
+
+    format: Literal["pocketzo-bundle"]
+    schema_version: Literal[1]
+    pocketzo_version: str
+    model: Model
+    quantization: Quantization
+    values: Values
+    graphs: list[Graph] = Field(min_length=1)
+    estimator: Estimator
+    golden: Golden
+    task: dict[str, Any] | None
+    files: dict[FileName, FileEntry]
+
+
+def read_manifest(directory: Path) -> Manifest:
+    """Read and check `directory`/manifest.json.
+
+    Raises BadInput if it is missing, not JSON, of another schema, or if a field is absent, unknown or out of range.
+    """
+    path = directory / NAME
+    content = read_json(path, "bundle manifest")
+    if not isinstance(content, dict) or content.get("format") != "pocketzo-bundle":
+        bad_input(path, "this is not a pocketzo bundle", "Make one with `pocketzo export CHECKPOINT --out BUNDLE`")
+    version = content.get("schema_version")
+    if version != SCHEMA:
+        bad_input(
+            path,
+            f"schema {version!r}, and this pocketzo reads {SCHEMA}",
+            "Upgrade pocketzo or export the bundle again",
+        )
+    try:
+        manifest = Manifest.model_validate(content)
+    except ValidationError as e:
+        first = e.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the top level"
+        bad_input(path, f"field {where}: {first['msg']}", "Export the bundle again")
+    _check_layout(path, manifest.values)
+    return manifest
+
+
+def _check_layout(path: Path, values: Values) -> None:
+    offset = entries_offset = 0
+    for block in values.blocks:
+        expected = block.entries * (block.rows if values.scope == "channels" else 1)
+        if (block.offset, block.entries_offset, block.count) != (offset, entries_offset, expected):
+            bad_input(
+                path,
+                f"the values of {block.layer} are at {block.offset} ({block.count} of them),"
+                f" expected at {offset} ({expected})",
+                "Export the bundle again",
+            )
+        offset += block.count
+        entries_offset += block.entries
+    if offset != values.count:
+        bad_input(path, f"values.count is {values.count} but the blocks hold {offset}", "Export the bundle again")

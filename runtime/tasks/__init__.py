@@ -1,0 +1,55 @@
+"""Tasks: how a record becomes a sequence to score, and how scores become loss and accuracy. One small file a kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..data import Record
+from ..errors import bad_input
+from ..examples import Example
+from ..files import read_json
+from ..tokenizer import Tokenizer
+
+
+class Task(Protocol):
+    """What the loop and the evaluation need of a task."""
+
+    kind: str
+    logit_bias: np.ndarray
+
+    def training_example(self, record: Record) -> Example:
+        """The sequence whose nll is the training loss. Raises BadInput naming file and line."""
+
+    def evaluation_example(self, record: Record) -> Example:
+        """The sequence with everything that `judge` needs scored. Raises BadInput naming file and line."""
+
+    def judge(self, nll: np.ndarray, examples: Sequence[Example]) -> tuple[np.ndarray, np.ndarray | None]:
+        """From nll [B,L] of evaluation examples: the loss of each [B], and whether each is right [B] (or None)."""
+
+
+def make_task(definition: Any, where: object, tokenizer: Tokenizer, vocabulary: int, eos: int | None) -> Task:
+    """The task that `definition` (a parsed task file) describes.
+
+    Raises BadInput if the kind is unknown or a field is missing or wrong; `where` names the source in messages.
+    """
+    from .classify import Classify
+    from .complete import Complete
+
+    kinds: dict[str, Callable[..., Task]] = {"classify": Classify, "complete": Complete}
+    if not isinstance(definition, dict) or not isinstance(definition.get("kind"), str):
+        bad_input(where, 'a task needs a "kind"', f"Use one of: {', '.join(kinds)}")
+    if definition["kind"] not in kinds:
+        bad_input(where, f'task kind "{definition["kind"]}" is not known', f"Use one of: {', '.join(kinds)}")
+    return kinds[definition["kind"]](definition, where, tokenizer, vocabulary, eos)
+
+
+def read_task(path: Path) -> dict[str, Any]:
+    """Parse a task file. Raises BadInput if it is missing or not a JSON object."""
+    content = read_json(path, "task file")
+    if not isinstance(content, dict):
+        bad_input(path, "the task file is not a JSON object", 'Write {"kind": "classify", ...}')
+    return content

@@ -1,0 +1,88 @@
+"""classify: one label word after a prompt. The loss is cross-entropy over the label words alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..data import Record
+from ..errors import BadInput, bad_input
+from ..examples import Example
+from ..tokenizer import Tokenizer
+from . import template
+
+OUTSIDE = np.float32(-1e9)
+
+
+class Classify:
+    """Label words are single tokens, so one position of one pass scores all of them."""
+
+    kind = "classify"
+
+    def __init__(
+        self, definition: dict[str, Any], where: object, tokenizer: Tokenizer, vocabulary: int, eos: int | None
+    ) -> None:
+        """Raises BadInput if prompt or labels are missing, a label word is not one token, or two share a token."""
+        prompt, labels = definition.get("prompt"), definition.get("labels")
+        if not isinstance(prompt, str) or not template.fields(prompt):
+            bad_input(
+                where, '"prompt" must be a text with a place for a field', 'Such as "Review: {text}\\nSentiment:"'
+            )
+        if not isinstance(labels, dict) or len(labels) < 2 or not all(isinstance(w, str) for w in labels.values()):
+            bad_input(
+                where, '"labels" must map at least two labels to words', 'Such as {"good": " good", "bad": " bad"}'
+            )
+        self._prompt = prompt
+        self._tokenizer = tokenizer
+        self._labels = list(labels)
+        self._words = [_label_word(tokenizer, where, label, word) for label, word in labels.items()]
+        for i, word in enumerate(self._words):
+            if (first := self._words.index(word)) != i:
+                bad_input(
+                    where,
+                    f'labels "{self._labels[first]}" and "{self._labels[i]}" have words that start with the same'
+                    f" token ({tokenizer.token(word)!r}), so they cannot be told apart",
+                    "Give one of them another word",
+                )
+        self.logit_bias = np.full(vocabulary, OUTSIDE, dtype=np.float32)
+        self.logit_bias[self._words] = 0
+
+    def _tokens_and_answer(self, record: Record) -> tuple[list[int], int]:
+        label = record.fields.get("label")
+        if label not in self._labels:
+            known = ", ".join(self._labels)
+            problem = 'lacks the key "label"' if label is None else f'label "{label}" is not one of the task\'s'
+            raise BadInput(f"{record.where}: {problem} (labels: {known}). Mend the line or the task file.")
+        return self._tokenizer.prompt(template.fill(self._prompt, record)), self._labels.index(label)
+
+    def training_example(self, record: Record) -> Example:
+        """Scores the right word at the last token of the prompt (L = 1)."""
+        tokens, answer = self._tokens_and_answer(record)
+        return Example(tokens, [len(tokens) - 1], [self._words[answer]], record.where, answer)
+
+    def evaluation_example(self, record: Record) -> Example:
+        """Scores every label word at the last token of the prompt (L = number of labels)."""
+        tokens, answer = self._tokens_and_answer(record)
+        return Example(tokens, [len(tokens) - 1] * len(self._words), list(self._words), record.where, answer)
+
+    def judge(self, nll: np.ndarray, examples: Sequence[Example]) -> tuple[np.ndarray, np.ndarray | None]:
+        """Loss: nll of the right word. Right: no other word scores better."""
+        answers = np.array([e.answer for e in examples])
+        return nll[np.arange(len(examples)), answers], nll.argmin(axis=1) == answers
+
+
+def _label_word(tokenizer: Tokenizer, where: object, label: str, word: str) -> int:
+    ids = tokenizer.continuation(word)
+    if len(ids) == 1:
+        return ids[0]
+    if not ids:
+        bad_input(where, f'the word of label "{label}" is empty', "Give it a word")
+    shown = ", ".join(repr(tokenizer.token(i)) for i in ids)
+    hint = "" if word.startswith(" ") else f' (in most tokenizers "{" " + word}", with a space first, is shorter)'
+    bad_input(
+        where,
+        f'the word {word!r} of label "{label}" is {len(ids)} tokens ({shown}), and must be one',
+        f"Choose a shorter or more common word{hint}",
+    )

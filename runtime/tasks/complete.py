@@ -1,0 +1,51 @@
+"""complete: a prompt and the text that should follow. The loss is the mean nll of the completion's tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..data import Record
+from ..errors import BadInput, bad_input
+from ..examples import Example
+from ..tokenizer import Tokenizer
+from . import template
+
+
+class Complete:
+    """The end-of-sequence token is part of the completion where the model has one, so that it learns to stop."""
+
+    kind = "complete"
+
+    def __init__(
+        self, definition: dict[str, Any], where: object, tokenizer: Tokenizer, vocabulary: int, eos: int | None
+    ) -> None:
+        """Raises BadInput if "prompt" or "completion", both optional templates, are not texts."""
+        self._prompt = definition.get("prompt", "{prompt}")
+        self._completion = definition.get("completion", "{completion}")
+        for name, value in (("prompt", self._prompt), ("completion", self._completion)):
+            if not isinstance(value, str) or not template.fields(value):
+                bad_input(where, f'"{name}" must be a text with a place for a field', f'Such as "{{{name}}}"')
+        self._tokenizer = tokenizer
+        self._end = [] if eos is None else [eos]
+        self.logit_bias = np.zeros(vocabulary, dtype=np.float32)
+
+    def training_example(self, record: Record) -> Example:
+        """Scores every token of the completion, each predicted by the one before it."""
+        prompt = self._tokenizer.prompt(template.fill(self._prompt, record))
+        completion = self._tokenizer.continuation(template.fill(self._completion, record))
+        if not prompt or not completion:
+            part = "prompt" if not prompt else "completion"
+            raise BadInput(f"{record.where}: the {part} is empty. Give it at least one character.")
+        targets = completion + self._end
+        first = len(prompt) - 1
+        positions = list(range(first, first + len(targets)))
+        return Example((prompt + targets)[:-1], positions, targets, record.where)
+
+    evaluation_example = training_example
+
+    def judge(self, nll: np.ndarray, examples: Sequence[Example]) -> tuple[np.ndarray, np.ndarray | None]:
+        """Loss: mean nll over the completion's tokens. Nothing is right or wrong."""
+        return nll.sum(axis=1) / np.array([len(e.targets) for e in examples]), None

@@ -1,0 +1,45 @@
+"""Text to token ids, from the bundle's tokenizer.json alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tokenizers import Tokenizer as Backend
+
+from .errors import bad_input
+
+NAME = "tokenizer.json"
+
+
+class Tokenizer:
+    """Thin room around `tokenizers`: prompts begin as the model expects (BOS if it has one), words stand alone."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._backend.no_padding()
+        self._backend.no_truncation()
+
+    @classmethod
+    def open(cls, path: Path) -> Tokenizer:
+        """Read a tokenizer.json. Raises BadInput if `tokenizers` cannot read it."""
+        try:
+            return cls(Backend.from_file(str(path)))
+        except Exception as e:  # the library raises bare Exception
+            bad_input(path, f"is not a readable tokenizer ({e})", "Export the bundle again")
+
+    @property
+    def vocabulary(self) -> int:
+        """The number of token ids, added tokens included."""
+        return self._backend.get_vocab_size(with_added_tokens=True)
+
+    def prompt(self, text: str) -> list[int]:
+        """Token ids of a text that opens a sequence, special tokens included."""
+        return self._backend.encode(text, add_special_tokens=True).ids
+
+    def continuation(self, text: str) -> list[int]:
+        """Token ids of a text that follows others, without special tokens."""
+        return self._backend.encode(text, add_special_tokens=False).ids
+
+    def token(self, token_id: int) -> str:
+        """The text of one token, for messages."""
+        return self._backend.decode([token_id], skip_special_tokens=False)
