@@ -1,0 +1,1 @@
+"""Export: the forward-only step graph of a decoder and the bundle that carries it to a device."""

@@ -1,0 +1,55 @@
+"""Golden vectors: fixed inputs with the nll that torch computes on the dequantized weights, and the generator's words.
+
+They come from the reference, never from the artifact, so that they can convict it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pocketzo.runtime.directions import STREAM_DIRECTIONS, directions, philox_words
+from pocketzo.runtime.examples import Example, collate
+from safetensors.numpy import save_file
+
+from .layout import Layout
+from .reference import reference_nll
+
+TOLERANCE = {1: 1e-3, 4: 0.5}
+"""largest difference of nll (nats) by accuracy level; int8 activations round differently on each kind of CPU"""
+SEED, STEP, ROW, WORDS = 2406, 2913, 1, 16
+LENGTHS = (24, 17)
+
+
+def golden_vectors(model: Any, layout: Layout, values: np.ndarray, eps: float, window: np.ndarray) -> dict[str, Any]:
+    """The tensors of golden.safetensors for `model` (torch, dequantized weights), from a window of real tokens.
+
+    P = 2 (values +- eps z, as in a step), B = 2 of unequal length, L = 3 with one padded label, a logit bias that is
+    not zero.
+    """
+    examples = []
+    for b, length in enumerate(LENGTHS):
+        tokens = window[b : b + length + 1].tolist()
+        positions = [length // 2, length - 2, length - 1][b:]
+        examples.append(Example(tokens[:-1], positions, [tokens[p + 1] for p in positions], "golden"))
+    vocabulary = model.config.vocab_size
+    bias = (np.arange(vocabulary) % 7 - 3).astype(np.float32) / 4
+    batch = collate(examples, bias)
+    z = directions(SEED, STEP, 1, len(values)) * np.float32(eps)
+    perturbed = np.concatenate([values + z, values - z])
+    return {
+        "input_ids": batch.input_ids,
+        "label_positions": batch.label_positions,
+        "label_ids": batch.label_ids,
+        "logit_bias": batch.logit_bias,
+        "values": perturbed,
+        "nll": reference_nll(model, layout, batch, perturbed),
+        "philox_words": philox_words(SEED, STREAM_DIRECTIONS, STEP, ROW, WORDS),
+        "philox_seed_step_row": np.array([SEED, STEP, ROW], dtype=np.int64),
+    }
+
+
+def write_golden(path: Path, tensors: dict[str, Any]) -> None:
+    """Write golden.safetensors."""
+    save_file({name: np.ascontiguousarray(t) for name, t in tensors.items()}, path)
