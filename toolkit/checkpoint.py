@@ -1,0 +1,176 @@
+"""Opening a checkpoint: a Hugging Face folder, a hub id, or a GGUF file; safetensors or GGUF, never pickle."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pocketzo.export.decoder import Decoder, check_family, read_decoder
+from pocketzo.runtime.errors import BadInput, bad_input
+from pocketzo.runtime.files import combined_sha256
+
+HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
+HUB_FILES = ["*.safetensors", "*.json", "*.jinja", "tokenizer.model"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a checkpoint's files are, checked to be whole: a folder, its weight files, and a GGUF name if it is one."""
+
+    name: str
+    folder: Path
+    weights: list[Path]
+    gguf: str | None
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return {"gguf_file": self.gguf} if self.gguf else {}
+
+    def hash(self) -> str:
+        """SHA-256 over the names and SHA-256 of the weight files."""
+        return combined_sha256(self.weights)
+
+
+@dataclass
+class Checkpoint:
+    """An opened checkpoint: the transformers model in fp32, its decoder description and its tokenizer."""
+
+    source: Source
+    model: Any
+    decoder: Decoder
+    tokenizer: Any
+
+
+def find_source(checkpoint: str) -> Source:
+    """Find a checkpoint's files and check that each is whole, without loading weights.
+
+    Raises BadInput if there is nothing of that name, if weights are missing, truncated or only in pickle form.
+    """
+    path = Path(checkpoint)
+    if path.suffix == ".gguf":
+        if not path.is_file():
+            bad_input(path, "there is no such GGUF file", "Check the path")
+        _check_gguf(path)
+        return Source(path.stem, path.parent, [path], path.name)
+    if path.is_dir():
+        return _folder(path, path.resolve().name)
+    if HUB_ID.match(checkpoint) and not path.exists():
+        return _folder(_download(checkpoint), checkpoint)
+    bad_input(
+        checkpoint,
+        "is neither a folder, a .gguf file nor a hub id (owner/name)",
+        "Give a Hugging Face folder with config.json and *.safetensors, or a .gguf file",
+    )
+
+
+def _download(hub_id: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(hub_id, allow_patterns=HUB_FILES))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as e:
+        reason = str(e).strip().splitlines()[0] if str(e).strip() else type(e).__name__
+        bad_input(hub_id, f"cannot be fetched from the hub ({reason})", "Check the name, or give a local folder")
+
+
+def _folder(folder: Path, name: str) -> Source:
+    if not (folder / "config.json").is_file():
+        bad_input(folder, "has no config.json", "Give a Hugging Face checkpoint folder")
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        try:
+            names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        except (json.JSONDecodeError, KeyError, AttributeError, TypeError, UnicodeDecodeError):
+            bad_input(index, "is not a readable index of weights", "Copy the checkpoint again")
+    else:
+        names = ["model.safetensors"]
+    weights = [folder / str(n) for n in names]
+    for path in weights:
+        _check_safetensors(path)
+    return Source(name, folder, weights, None)
+
+
+def _check_safetensors(path: Path) -> None:
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        pickles = sorted(p.name for p in path.parent.glob("*.bin"))
+        hint = f" (pickle files such as {pickles[0]} are never opened: convert it to safetensors)" if pickles else ""
+        bad_input(path, "the weights file is missing", f"Copy the checkpoint again{hint}")
+    try:
+        with safe_open(path, framework="numpy"):
+            pass
+    except (SafetensorError, OSError) as e:
+        bad_input(path, f"is truncated or not a safetensors file ({e})", "Copy the checkpoint again")
+
+
+def _check_gguf(path: Path) -> None:
+    from gguf import GGUFReader
+
+    try:
+        tensors = GGUFReader(path).tensors
+        end = max(int(t.data_offset) + int(t.n_bytes) for t in tensors)
+    except Exception as e:  # the reader trusts what it reads, so a damaged file fails anywhere in it
+        bad_input(path, f"is truncated or not a GGUF file ({e})", "Copy the file again")
+    if (size := path.stat().st_size) < end:
+        bad_input(path, f"is truncated: {size} bytes, and its tensors end at byte {end}", "Copy the file again")
+
+
+def open_checkpoint(source: Source) -> Checkpoint:
+    """Load the model in fp32 and its tokenizer. No remote code is run.
+
+    Raises BadInput if the architecture is not supported, or a tensor or the tokenizer is missing.
+    """
+    import torch
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    where = source.folder / source.gguf if source.gguf else source.folder
+    try:
+        config = transformers.AutoConfig.from_pretrained(source.folder, local_files_only=True, **source._options)
+    except (OSError, ValueError, KeyError) as e:
+        bad_input(where, f"its configuration cannot be read ({_first_line(e)})", "Check config.json")
+    check_family(config, where)
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):  # the loaders draw progress bars of their own
+            loaded: Any = transformers.AutoModelForCausalLM.from_pretrained(
+                source.folder,
+                dtype=torch.float32,
+                local_files_only=True,
+                use_safetensors=True,
+                output_loading_info=True,
+                attn_implementation="sdpa",
+                **source._options,
+            )
+            tokenizer = transformers.AutoTokenizer.from_pretrained(
+                source.folder, local_files_only=True, **source._options
+            )
+    except Exception as e:  # any loader error means that the files do not make a model
+        raise BadInput(f"{where}: cannot be loaded ({_first_line(e)}). Copy the checkpoint again.") from e
+    model, info = loaded
+    if missing := sorted(info["missing_keys"]):
+        bad_input(where, f"lacks {len(missing)} tensors, such as {missing[0]}", "Copy the checkpoint again")
+    if not getattr(tokenizer, "is_fast", False):
+        bad_input(where, "its tokenizer has no tokenizer.json form", "Convert it with transformers first")
+    rotary = model.model.rotary_emb
+    decoder = read_decoder(
+        model.config, rotary.inv_freq.float().numpy(), float(getattr(rotary, "attention_scaling", 1.0)), where
+    )
+    model.eval()
+    return Checkpoint(source, model, decoder, tokenizer)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def parameter_count(model: Any) -> int:
+    """Parameters of the model, a tied table counted once."""
+    return sum(int(np.prod(p.shape)) for p in model.parameters())

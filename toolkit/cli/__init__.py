@@ -1,0 +1,52 @@
+"""The command line. Each command is a file of its own and imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import NoReturn
+
+import typer
+from pocketzo.runtime import __version__
+
+from . import evaluate, export, inspect, tune, verify
+from .common import report_error
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Fine-tune a language model with forward passes alone: export a bundle, tune it, evaluate it.",
+    epilog="Start with: pocketzo export CHECKPOINT --out BUNDLE",
+)
+for module in (export, inspect, verify, tune, evaluate):
+    name = module.__name__.rsplit(".", 1)[-1]
+    app.command(name, epilog=module.EXAMPLES)(getattr(module, name))
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def pocketzo(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
+) -> None:
+    """Fine-tune a language model with forward passes alone: export a bundle, tune it, evaluate it."""
+
+
+def _terminated(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def main() -> NoReturn:
+    """Run the command line; exit codes: 0 done, 2 wrong usage, 3 bad input, 4 not enough room, 130 interrupted."""
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        app()
+    except BaseException as e:
+        sys.exit(report_error(e))
+    sys.exit(0)

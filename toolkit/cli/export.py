@@ -1,0 +1,93 @@
+"""pocketzo export: a checkpoint becomes a bundle."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .common import Debug, Json, percent, print_json, size
+
+EXAMPLES = """Examples:\n
+  pocketzo export ./SmolLM2-135M --out smol.pocketzo\n
+  pocketzo export SmolLM2-135M-Instruct.Q4_1.gguf --out smol.pocketzo --density 0.0005\n
+  pocketzo export HuggingFaceTB/SmolLM2-135M --out smol.pocketzo --calibration my-notes.txt"""
+
+
+class Scope(str, Enum):
+    """What is tuned together."""
+
+    channels = "channels"
+    weights = "weights"
+
+
+def export(
+    checkpoint: Annotated[str, typer.Argument(help="Hugging Face folder, hub id (owner/name) or .gguf file.")],
+    out: Annotated[Path, typer.Option(help="Folder to write the bundle to.")],
+    calibration: Annotated[
+        Path | None,
+        typer.Option(help="UTF-8 text like the model's pre-training text; a short one is built in."),
+    ] = None,
+    windows: Annotated[int, typer.Option(help="Windows of the text to measure sensitivity on.", min=1)] = 32,
+    window_tokens: Annotated[int, typer.Option(help="Tokens a window.", min=2)] = 256,
+    scope: Annotated[Scope, typer.Option(help="Tune whole input channels, or single weights.")] = Scope.channels,
+    density: Annotated[float, typer.Option(help="Share of the weights to tune, over 0 and at most 1.")] = 0.001,
+    per_layer: Annotated[
+        bool, typer.Option("--per-layer", help="With --scope weights: the same share of every layer.")
+    ] = False,
+    accuracy_level: Annotated[
+        int, typer.Option(help="1: fp32 activations. 4: int8, often faster on phones, noisier.")
+    ] = 1,
+    weight_bits: Annotated[int, typer.Option(help="Bits of a frozen weight: 4.")] = 4,
+    engine: Annotated[list[str] | None, typer.Option(help="Engine to export for: onnx (repeatable).")] = None,
+    task: Annotated[Path | None, typer.Option(help="Task file to store as the bundle's default.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the bundle at --out.")] = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Make a bundle: measure sensitivity, choose what to tune, quantize the rest, build the forward-only graph."""
+    from pocketzo.runtime.engines import NAMES
+    from pocketzo.runtime.errors import UsageError
+    from pocketzo.runtime.tasks import read_task
+
+    for given in engine or []:
+        if given not in NAMES:
+            raise UsageError(f"--engine {given}: not known. Use one of: {', '.join(NAMES)}.")
+    if accuracy_level not in (1, 4):
+        raise UsageError(f"--accuracy-level {accuracy_level}: must be 1 or 4.")
+    if weight_bits != 4:
+        raise UsageError(f"--weight-bits {weight_bits}: must be 4.")
+    if per_layer and scope is Scope.channels:
+        raise UsageError("--per-layer goes with --scope weights: channels are ranked over the whole model.")
+    definition = read_task(task) if task else None
+
+    try:
+        from ..pipeline import ExportConfig, export_bundle
+    except ImportError as e:
+        raise UsageError(f"export needs the host packages ({e.name} is missing): pip install 'pocketzo[host]'") from e
+    from .progress import StageBars
+
+    config = ExportConfig(calibration, windows, window_tokens, scope.value, density, per_layer, accuracy_level)  # type: ignore[arg-type]
+    with StageBars(quiet=json) as stages:
+        bundle, verdict = export_bundle(checkpoint, out, config, definition, force, stages)
+    manifest = bundle.manifest
+    total = sum(entry.bytes for entry in manifest.files.values())
+    if json:
+        print_json(
+            {
+                "bundle": str(out),
+                "hash": bundle.hash,
+                "bytes": total,
+                "values": manifest.values.count,
+                "sensitivity_captured": manifest.values.sensitivity_captured,
+                "golden_difference": verdict.difference,
+            }
+        )
+        return
+    typer.echo(
+        f"{out}: {size(total)}, {manifest.values.count:,} values in {len(manifest.values.blocks)} layers"
+        f" hold {percent(manifest.values.sensitivity_captured)} of the sensitivity;"
+        f" golden vectors agree within {verdict.difference:.1e} nats (limit {verdict.tolerance:g})."
+    )

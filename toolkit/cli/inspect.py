@@ -1,0 +1,73 @@
+"""pocketzo inspect: what is inside a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .common import Debug, Json, percent, print_json, size
+
+EXAMPLES = """Examples:\n
+  pocketzo inspect smol.pocketzo\n
+  pocketzo inspect smol.pocketzo --batch 8 --tokens 128 --json"""
+
+
+def inspect(
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder.")],
+    batch: Annotated[int, typer.Option(help="Examples a step, for the memory estimate.", min=1)] = 16,
+    tokens: Annotated[int, typer.Option(help="Tokens an example, for the memory estimate.", min=1)] = 64,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Show what a bundle holds: model, tuned values by layer, sensitivity, sizes, and the memory a run needs."""
+    from pocketzo.runtime.bundle import open_bundle
+    from pocketzo.runtime.memory import estimate_bytes
+    from rich.console import Console
+    from rich.table import Table
+
+    opened = open_bundle(bundle, hashes=False)
+    manifest = opened.manifest
+    model, values = manifest.model, manifest.values
+    memory = estimate_bytes(manifest, batch, tokens)
+    total = sum(entry.bytes for entry in manifest.files.values())
+    if json:
+        content = {"hash": opened.hash, "bytes": total, "memory_bytes": memory, **manifest.model_dump()}
+        print_json(content)
+        return
+    console = Console()
+    facts = Table.grid(padding=(0, 2))
+    quantization = manifest.quantization
+    for label, text in [
+        ("model", f"{model.name} ({model.family}, {model.parameters:,} parameters, {model.layers} layers)"),
+        ("vocabulary", f"{model.vocabulary:,} words, context {model.context_tokens:,} tokens"),
+        (
+            "weights",
+            f"{quantization.weight_bits} bits in groups of {quantization.group_size},"
+            f" accuracy level {quantization.accuracy_level}",
+        ),
+        (
+            "values",
+            f"{values.count:,} of {values.eligible_weights:,} ({percent(values.count / values.eligible_weights)}),"
+            f" scope {values.scope}, {percent(values.sensitivity_captured)} of the sensitivity",
+        ),
+        (
+            "calibration",
+            f"{values.calibration.source}: {values.calibration.windows} windows of"
+            f" {values.calibration.window_tokens} tokens",
+        ),
+        ("perturbation", f"eps {manifest.estimator.eps:g}"),
+        ("engines", ", ".join(f"{g.engine} {g.minimum_engine_version} or later" for g in manifest.graphs)),
+        ("task", "none stored" if manifest.task is None else f"{manifest.task['kind']} (default)"),
+        ("size", f"{size(total)}: " + ", ".join(f"{n} {size(e.bytes)}" for n, e in manifest.files.items())),
+        ("memory", f"about {size(memory)} for a run with {batch} examples of {tokens} tokens a step"),
+        ("hash", opened.hash),
+    ]:
+        facts.add_row(label, text)
+    console.print(facts)
+    table = Table("layer", "entries", "of", "values", box=None)
+    for block in values.blocks:
+        of = block.columns if values.scope == "channels" else block.rows * block.columns
+        table.add_row(block.layer, f"{block.entries:,}", f"{of:,}", f"{block.count:,}")
+    console.print(table)

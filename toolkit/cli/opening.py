@@ -1,0 +1,26 @@
+"""What tune and evaluate open alike: the bundle, its tokenizer, the task, the data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pocketzo.runtime.bundle import Bundle, open_bundle
+from pocketzo.runtime.errors import UsageError
+from pocketzo.runtime.tasks import Task, make_task, read_task
+from pocketzo.runtime.tokenizer import NAME, Tokenizer
+
+
+def open_with_task(bundle: Path, task: Path | None) -> tuple[Bundle, Task, dict[str, Any]]:
+    """The bundle, checked, and the task of the file `task`, or the bundle's own for None, with its definition.
+
+    Raises BadInput for a bad bundle or task, UsageError if there is no task at all.
+    """
+    opened = open_bundle(bundle)
+    definition = read_task(task) if task else opened.manifest.task
+    if definition is None:
+        raise UsageError(f"{bundle} stores no default task. Give one with --task TASK.json.")
+    model = opened.manifest.model
+    tokenizer = Tokenizer.open(opened.directory / NAME)
+    where = task or f"the task stored in {bundle}"
+    return opened, make_task(definition, where, tokenizer, model.vocabulary, model.eos_token_id), definition

@@ -1,0 +1,129 @@
+"""Progress on standard error: bars with time left on a terminal, a line a milestone elsewhere."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from pocketzo.runtime.evaluate import Evaluation
+from pocketzo.runtime.loop import Step
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from typing_extensions import Self
+
+from .common import percent
+
+
+class _Bars:
+    """A rich progress display that shows nothing when `quiet`."""
+
+    def __init__(self, *columns: object, quiet: bool) -> None:
+        self.console = Console(stderr=True, quiet=quiet)
+        self.bars = Progress(*columns, console=self.console, disable=quiet)  # type: ignore[arg-type]
+
+    def __enter__(self) -> Self:
+        self.bars.start()
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.bars.stop()
+
+
+class StageBars(_Bars):
+    """One bar a stage of an export."""
+
+    def __init__(self, quiet: bool) -> None:
+        super().__init__(
+            TextColumn("{task.description:<32}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(),
+            TextColumn("left"), TimeRemainingColumn(), quiet=quiet,
+        )  # fmt: skip
+        self._current: TaskID | None = None
+
+    def _finish(self) -> None:
+        if self._current is not None:
+            total = self.bars.tasks[self._current].total or 1
+            self.bars.update(self._current, total=total, completed=total)
+
+    def start(self, stage: str, total: int) -> None:
+        """Finish the bar before, and begin one for `stage`."""
+        self._finish()
+        self._current = self.bars.add_task(stage, total=total or None)
+
+    def advance(self, units: int) -> None:
+        """Move the current bar."""
+        if self._current is not None:
+            self.bars.advance(self._current, units)
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if error is None:
+            self._finish()
+        super().__exit__(kind, error, trace)
+
+
+class TuneBars(_Bars):
+    """The bar of a run, with loss, accuracy and speed beside it, and one of the evaluation under way."""
+
+    def __init__(self, steps: int, quiet: bool) -> None:
+        super().__init__(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"),
+            TextColumn("left"), TimeRemainingColumn(), quiet=quiet,
+        )  # fmt: skip
+        self._steps = self.bars.add_task("step", total=steps, note="")
+        self._evaluation: TaskID | None = None
+        self._loss, self._accuracy, self._speed = 0.0, "", 0.0
+        self._last = time.monotonic()
+
+    def stepped(self, step: Step) -> None:
+        """After each step; loss and speed are smoothed over about ten."""
+        now = time.monotonic()
+        speed, self._last = step.tokens / max(now - self._last, 1e-9), now
+        keep = 0.0 if step.step == 1 else 0.9
+        self._loss = keep * self._loss + (1 - keep) * step.loss
+        self._speed = keep * self._speed + (1 - keep) * speed
+        note = f"loss {self._loss:.3f}  {self._accuracy}{self._speed:,.0f} tokens/s"
+        self.bars.update(self._steps, completed=step.step, note=note)
+
+    def evaluating(self, examples: int) -> None:
+        """Before an evaluation."""
+        self._evaluation = self.bars.add_task("evaluating", total=examples, note="")
+
+    def evaluated_batch(self, examples: int, tokens: int) -> None:
+        """After each batch of it."""
+        if self._evaluation is not None:
+            self.bars.advance(self._evaluation, examples)
+
+    def evaluated(self, step: int, evaluation: Evaluation) -> None:
+        """After it: one line that stays."""
+        if self._evaluation is not None:
+            self.bars.remove_task(self._evaluation)
+        right = "" if evaluation.accuracy is None else f"  accuracy {percent(evaluation.accuracy)}"
+        self.console.print(f"step {step:>5}  validation loss {evaluation.loss:.4f}{right}", highlight=False)
+        self._accuracy = "" if evaluation.accuracy is None else f"accuracy {percent(evaluation.accuracy)}  "
+        self._last = time.monotonic()
+
+
+class EvaluateBar(_Bars):
+    """The bar of one evaluation."""
+
+    def __init__(self, examples: int, quiet: bool) -> None:
+        super().__init__(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"),
+            TextColumn("left"), TimeRemainingColumn(), quiet=quiet,
+        )  # fmt: skip
+        self._task = self.bars.add_task("evaluating", total=examples, speed="")
+        self._tokens, self._begin = 0, time.monotonic()
+
+    def evaluated_batch(self, examples: int, tokens: int) -> None:
+        """After each batch."""
+        self._tokens += tokens
+        speed = self._tokens / max(time.monotonic() - self._begin, 1e-9)
+        self.bars.update(self._task, advance=examples, speed=f"{speed:,.0f} tokens/s")

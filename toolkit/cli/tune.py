@@ -1,0 +1,71 @@
+"""pocketzo tune: the zeroth-order loop."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pocketzo.runtime.config import TuneConfig
+
+from .common import Debug, Engine, Json, Threads, percent, print_json
+
+EXAMPLES = """Examples:\n
+  pocketzo tune smol.pocketzo --task task.json --train train.jsonl --validation validation.jsonl --run run1\n
+  pocketzo tune smol.pocketzo --train train.jsonl --validation validation.jsonl --run run2 --steps 500 --seed 1"""
+
+_FIELDS = {f.name: f for f in fields(TuneConfig)}
+
+
+def _option(name: str) -> Any:
+    return typer.Option(help=_FIELDS[name].metadata["help"])
+
+
+def tune(
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder.")],
+    train: Annotated[Path, typer.Option(help="JSON Lines file of examples to learn from.")],
+    validation: Annotated[Path, typer.Option(help="JSON Lines file to choose the best step on.")],
+    run: Annotated[Path, typer.Option(help="Folder for the trajectory, the values and the metrics.")],
+    task: Annotated[Path | None, typer.Option(help="Task file (default: the bundle's own).")] = None,
+    steps: Annotated[int, _option("steps")] = TuneConfig.steps,
+    batch: Annotated[int, _option("batch")] = TuneConfig.batch,
+    lr: Annotated[float, _option("lr")] = TuneConfig.lr,
+    eps: Annotated[float, _option("eps")] = TuneConfig.eps,
+    directions: Annotated[int, _option("directions")] = TuneConfig.directions,
+    rms_decay: Annotated[float, _option("rms_decay")] = TuneConfig.rms_decay,
+    seed: Annotated[int, _option("seed")] = TuneConfig.seed,
+    evaluate_every: Annotated[int, _option("evaluate_every")] = TuneConfig.evaluate_every,
+    engine: Engine = "onnx",
+    threads: Threads = 0,
+    force: Annotated[bool, typer.Option("--force", help="Start over in a --run folder that holds a run.")] = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Tune the bundle's values on your examples by forward passes alone, keeping the best step."""
+    config = TuneConfig(steps, batch, lr, eps, directions, rms_decay, seed, evaluate_every)
+
+    from dataclasses import asdict
+
+    from pocketzo.runtime.data import read_data
+    from pocketzo.runtime.engines import open_engine
+    from pocketzo.runtime.tune import tune as run_tune
+
+    from .opening import open_with_task
+    from .progress import TuneBars
+
+    opened, made, definition = open_with_task(bundle, task)
+    train_data, validation_data = read_data(train), read_data(validation)
+    session = open_engine(engine, opened, threads)
+    with TuneBars(steps, quiet=json) as bars:
+        result = run_tune(opened, session, made, definition, train_data, validation_data, config, run, bars, force)
+    if json:
+        print_json({**asdict(result), "best_values": str(result.best_values)})
+        return
+    before, best = result.before, result.best
+    change = (
+        f"loss {before.loss:.4f} -> {best.loss:.4f}"
+        if best.accuracy is None
+        else f"accuracy {percent(before.accuracy)} -> {percent(best.accuracy)}"
+    )
+    typer.echo(f"{change} on the validation file, best after step {result.best_step}. Values: {result.best_values}")

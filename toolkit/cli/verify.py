@@ -1,0 +1,52 @@
+"""pocketzo verify: every hash, then the golden vectors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .common import Debug, Json, print_json
+
+EXAMPLES = """Examples:\n
+  pocketzo verify smol.pocketzo\n
+  pocketzo verify smol.pocketzo --json"""
+
+
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder.")],
+    engine: Annotated[list[str] | None, typer.Option(help="Engine to try: onnx (default: all held).")] = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Check every file's hash, then run the golden vectors on each engine."""
+    from pocketzo.runtime.bundle import open_bundle
+    from pocketzo.runtime.engines import open_engine
+    from pocketzo.runtime.errors import BadInput
+    from pocketzo.runtime.verify import verify as run_golden
+
+    opened = open_bundle(bundle)
+    names = engine or [graph.engine for graph in opened.manifest.graphs]
+    verdicts = [run_golden(opened, open_engine(name, opened)) for name in names]
+    if json:
+        print_json(
+            {
+                "hash": opened.hash,
+                "files": len(opened.manifest.files),
+                "passed": all(v.passed for v in verdicts),
+                "engines": [{**vars(v), "passed": v.passed} for v in verdicts],
+            }
+        )
+    else:
+        typer.echo(f"{bundle}: {len(opened.manifest.files)} files, every hash as the manifest says")
+        for v in verdicts:
+            typer.echo(
+                f"{v.engine}: largest difference of nll {v.difference:.2e} nats (limit {v.tolerance:g}),"
+                f" random words {'equal' if v.rng_equal else 'DIFFER'}"
+            )
+    if failed := [v.engine for v in verdicts if not v.passed]:
+        raise BadInput(
+            f"{bundle}: the golden vectors fail on {', '.join(failed)}. This engine on this device does not compute"
+            " what was exported: do not tune on it; try another version of the engine."
+        )
