@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 from pocketzo.runtime import __version__
-from pocketzo.runtime.files import sha256, write_json
+from pocketzo.runtime.files import sha256, write_json, write_tensors
 from pocketzo.runtime.manifest import (
     NAME,
     SCHEMA,
@@ -25,10 +25,9 @@ from pocketzo.runtime.manifest import (
     Tensor,
     Values,
 )
-from safetensors.numpy import save_file
 
 from .decoder import Decoder
-from .golden import TOLERANCE, write_golden
+from .golden import TOLERANCE
 from .graph import CONTRIB, OPSET, build_step
 from .layout import Layout
 from .weights_file import WeightsFile
@@ -65,11 +64,11 @@ def assemble(folder: Path, store: WeightsFile, contents: Contents) -> Manifest:
     """Write every file of the bundle but weights.bin into `folder`, the manifest last."""
     step = _write_step(folder, store, contents)
     entries = np.concatenate([layer.entries for layer in contents.layout.layers])
-    save_file({"values": contents.values, "entries": entries, "sensitivity": contents.sensitivity}, folder / VALUES)
+    write_tensors(folder / VALUES, {"values": contents.values, "entries": entries, "sensitivity": contents.sensitivity})
     (folder / TOKENIZER).write_text(contents.tokenizer_json, encoding="utf-8")
     if contents.chat_template:
         (folder / CHAT_TEMPLATE).write_text(contents.chat_template, encoding="utf-8")
-    write_golden(folder / GOLDEN, contents.golden)
+    write_tensors(folder / GOLDEN, contents.golden)
     manifest = _manifest(folder, step, contents)
     write_json(folder / NAME, manifest.model_dump())
     return manifest

@@ -5,13 +5,11 @@ They come from the reference, never from the artifact, so that they can convict 
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pocketzo.runtime.directions import STREAM_DIRECTIONS, directions, philox_words
 from pocketzo.runtime.examples import Example, collate
-from safetensors.numpy import save_file
 
 from .layout import Layout
 from .reference import reference_nll
@@ -48,8 +46,3 @@ def golden_vectors(model: Any, layout: Layout, values: np.ndarray, eps: float, w
         "philox_words": philox_words(SEED, STREAM_DIRECTIONS, STEP, ROW, WORDS),
         "philox_seed_step_row": np.array([SEED, STEP, ROW], dtype=np.int64),
     }
-
-
-def write_golden(path: Path, tensors: dict[str, Any]) -> None:
-    """Write golden.safetensors."""
-    save_file({name: np.ascontiguousarray(t) for name, t in tensors.items()}, path)

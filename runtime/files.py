@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from safetensors.numpy import save
+
 from .errors import DiskFull, bad_input
 
 CHUNK = 1 << 22
@@ -56,6 +59,13 @@ def write_json(path: Path, content: Any) -> None:
     """Write `content` as JSON, atomically. Raises as `write_atomically` does."""
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     write_atomically(path, lambda p: p.write_text(text, encoding="utf-8"))
+
+
+def write_tensors(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, str] | None = None) -> None:
+    """Write a safetensors file, atomically. Raises as `write_atomically` does."""
+    # Serialized here and written by Python, because the library hides a full disk in an error of its own kind.
+    content = save({name: np.ascontiguousarray(t) for name, t in tensors.items()}, metadata=metadata)
+    write_atomically(path, lambda p: p.write_bytes(content))
 
 
 def sha256(path: Path) -> str:

@@ -45,7 +45,8 @@ def zo_step(engine: Engine, batch: Batch, state: State, config: TuneConfig) -> S
     eps_z = np.float32(config.eps) * z
     nll = engine.nll(batch, np.concatenate([state.values + eps_z, state.values - eps_z]))
     plus, minus = mean_loss(nll, batch.label_ids).reshape(2, -1)
-    g = (plus - minus) / (2 * config.eps)
+    with np.errstate(invalid="ignore"):
+        g = (plus - minus) / (2 * config.eps)
     if not np.isfinite(g).all():
         raise BadInput(
             f"step {state.step + 1}: the loss is not a finite number. The values before this step are kept;"

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save_file
 
 from .errors import bad_input
 from .evaluate import Evaluation
-from .files import disk_errors, write_atomically, write_json
+from .files import disk_errors, write_json, write_tensors
 from .loop import Step
 
 TRAJECTORY, VALUES, BEST, METRICS = "trajectory.jsonl", "values.safetensors", "best.safetensors", "metrics.json"
@@ -51,7 +50,7 @@ class RunFolder:
     def save_values(self, name: str, values: np.ndarray, step: int) -> None:
         """Write values (fp32 [K]), bound to the bundle by its hash."""
         metadata = {"bundle": self._bundle_hash, "step": str(step)}
-        write_atomically(self.path / name, lambda p: save_file({"values": values}, p, metadata=metadata))
+        write_tensors(self.path / name, {"values": values}, metadata)
 
     def save_metrics(self, **more: Any) -> None:
         """Write metrics.json: the evaluations so far and whatever else is given."""

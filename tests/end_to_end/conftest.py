@@ -1,0 +1,49 @@
+"""The command line as a user meets it: arguments in, exit code and two streams out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+
+class Done(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+TASK = {"kind": "classify", "prompt": "Note: {text}\nFolder:", "labels": {"a": " a", "b": " t"}}
+LINES = [{"text": f"word{i} the {'sea' if i % 2 else 'hill'}", "label": "ab"[i % 2]} for i in range(24)]
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """cli("tune", bundle, ...): run a command in this process."""
+    from pocketzo.toolkit import cli as module
+    from pocketzo.toolkit.cli import common
+
+    def call(*arguments: Any) -> Done:
+        monkeypatch.setattr("sys.argv", ["pocketzo", *map(str, arguments)])
+        monkeypatch.setattr(common, "_debug", False)
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as stopped:
+            module.main()
+        out, err = capfd.readouterr()
+        return Done(int(stopped.value.code or 0), out, err)
+
+    return call
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A folder with task.json, train.jsonl and validation.jsonl for the tiny bundle."""
+    (tmp_path / "task.json").write_text(json.dumps(TASK))
+    for name, lines in (("train", LINES), ("validation", LINES[:8])):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return tmp_path

@@ -1,0 +1,297 @@
+"""Bad input: exit code 3 (or as stated) and one message that names the thing and the fix, and nothing written."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from ..conftest import SMOLLM2, make_checkpoint
+from .conftest import LINES, TASK
+
+
+def refused(done, *words, code=3):
+    """One message, with all of `words` in it, and no traceback."""
+    assert done.code == code, done
+    message = [line for line in done.err.splitlines() if line.startswith("pocketzo: ")]
+    assert len(message) == 1, done.err
+    assert "Traceback" not in done.err + done.out
+    for word in words:
+        assert word in done.err, done.err
+
+
+# --- checkpoints ---
+
+
+@pytest.fixture
+def checkpoint(tiny_checkpoint, tmp_path):
+    """A copy of the tiny checkpoint to damage."""
+    return shutil.copytree(tiny_checkpoint, tmp_path / "checkpoint")
+
+
+@pytest.fixture
+def export(cli, tmp_path):
+    """export(checkpoint, ...): refused exports must leave no bundle and no temporary folder."""
+
+    def call(checkpoint, *more):
+        done = cli("export", checkpoint, "--out", tmp_path / "out", "--windows", 2, "--window-tokens", 32, *more)
+        left = [p.name for p in tmp_path.iterdir() if "out" in p.name]
+        assert done.code == 0 or not left, left
+        return done
+
+    return call
+
+
+def test_checkpoint_that_is_not_there(export):
+    refused(export("/no/such/folder"), "/no/such/folder", "Hugging Face folder")
+
+
+def test_hub_id_that_cannot_be_fetched(export, monkeypatch):
+    import huggingface_hub
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    def offline(*args, **kwargs):
+        raise LocalEntryNotFoundError("no network")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", offline)
+    refused(export("someone/something"), "someone/something", "local folder")
+
+
+def test_missing_safetensors(export, checkpoint):
+    (checkpoint / "model.safetensors").unlink()
+    refused(export(checkpoint), "model.safetensors", "missing", "Copy the checkpoint again")
+
+
+def test_pickle_is_not_opened(export, checkpoint):
+    (checkpoint / "model.safetensors").rename(checkpoint / "pytorch_model.bin")
+    refused(export(checkpoint), "pytorch_model.bin", "never opened", "convert it to safetensors")
+
+
+def test_truncated_safetensors(export, checkpoint):
+    path = checkpoint / "model.safetensors"
+    os.truncate(path, path.stat().st_size // 2)
+    refused(export(checkpoint), "model.safetensors", "truncated")
+
+
+def test_safetensors_that_lacks_a_tensor(export, checkpoint):
+    from safetensors.numpy import load_file, save_file
+
+    tensors = load_file(checkpoint / "model.safetensors")
+    del tensors["model.layers.1.mlp.up_proj.weight"]
+    save_file(tensors, checkpoint / "model.safetensors", metadata={"format": "pt"})
+    refused(export(checkpoint), "model.layers.1.mlp.up_proj.weight", "lacks 1 tensor")
+
+
+def test_missing_gguf(export, tmp_path):
+    refused(export(tmp_path / "no.gguf"), "no.gguf", "no such GGUF file")
+
+
+@pytest.mark.parametrize("size", [10, 5_000, 50_000_000])
+def test_truncated_gguf(export, tmp_path, size):
+    if not SMOLLM2.is_file():
+        pytest.skip("needs SmolLM2-135M, which `make model` brings")
+    path = tmp_path / "cut.gguf"
+    with open(SMOLLM2, "rb") as f:
+        path.write_bytes(f.read(size))
+    refused(export(path), "cut.gguf", "truncated", "Copy the file again")
+
+
+def test_unsupported_architecture(export, tmp_path):
+    make_checkpoint(tmp_path / "gpt", "gpt_neox")
+    refused(export(tmp_path / "gpt"), "gpt_neox", "llama", "mistral", "qwen2", "qwen3")
+
+
+def test_config_that_is_not_json(export, checkpoint):
+    (checkpoint / "config.json").write_text("{")
+    refused(export(checkpoint), "config.json")
+
+
+def test_weights_with_nan(export, checkpoint):
+    from safetensors.numpy import load_file, save_file
+
+    tensors = load_file(checkpoint / "model.safetensors")
+    tensors["model.norm.weight"][:] = float("nan")
+    save_file(tensors, checkpoint / "model.safetensors", metadata={"format": "pt"})
+    refused(export(checkpoint), "not finite")
+
+
+# --- export options ---
+
+
+@pytest.mark.parametrize("density", [0, -0.1, 1.5])
+def test_density_out_of_range(export, tiny_checkpoint, density):
+    refused(export(tiny_checkpoint, "--density", density), f"--density {density:g}", "over 0 and at most 1")
+
+
+def test_density_too_small_for_one_channel(export, tiny_checkpoint):
+    refused(export(tiny_checkpoint, "--density", 1e-7), "--density 1e-07", "Give at least")
+
+
+def test_calibration_text_shorter_than_a_window(export, tiny_checkpoint, tmp_path):
+    (tmp_path / "short.txt").write_text("Too short.")
+    done = export(tiny_checkpoint, "--calibration", tmp_path / "short.txt")
+    refused(done, "short.txt", "less than one window of 32", "longer text")
+
+
+def test_calibration_text_that_is_not_there(export, tiny_checkpoint):
+    refused(export(tiny_checkpoint, "--calibration", "/no/text.txt"), "/no/text.txt")
+
+
+def test_bundle_that_exists_is_kept(cli, tiny_checkpoint, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "precious").write_text("mine")
+    refused(cli("export", tiny_checkpoint, "--out", out), str(out), "exists already", "--force")
+    refused(cli("export", tiny_checkpoint, "--out", out, "--force"), str(out), "is not a bundle")
+    assert (out / "precious").read_text() == "mine"
+
+
+def test_bundle_is_replaced_with_force(cli, tiny_checkpoint, tmp_path):
+    out = tmp_path / "out"
+    arguments = ["export", tiny_checkpoint, "--out", out, "--windows", 2, "--window-tokens", 32, "--density"]
+    assert cli(*arguments, 0.02).code == 0
+    first = (out / "manifest.json").read_bytes()
+    assert cli(*arguments, 0.05, "--force").code == 0
+    assert (out / "manifest.json").read_bytes() != first
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_disk_that_fills_up_leaves_no_bundle(cli, tiny_checkpoint, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=120k", "tmpfs", disk], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("needs the right to mount a small file system")
+    try:
+        done = cli("export", tiny_checkpoint, "--out", disk / "out", "--windows", 2, "--window-tokens", 32)
+        refused(done, "the disk is full", str(disk / "out"))
+        assert list(disk.iterdir()) == []
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_disk_too_small_is_found_before_the_work(cli, tiny_checkpoint, tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
+    done = cli("export", tiny_checkpoint, "--out", tmp_path / "out")
+    refused(done, "MB free", "Free some space", code=4)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "word"),
+    [("--accuracy-level", 2, "1 or 4"), ("--weight-bits", 3, "must be 4"), ("--engine", "tflite", "onnx")],
+)
+def test_option_that_has_no_such_value(export, tiny_checkpoint, option, value, word):
+    refused(export(tiny_checkpoint, option, value), f"{option} {value}", word, code=2)
+
+
+# --- tasks and data ---
+
+
+@pytest.fixture
+def tune(cli, tiny_bundle, files):
+    """tune(task=..., train=[lines], ...): a run of one step with changed files."""
+
+    def call(*more, task=TASK, train=LINES, validation=LINES[:8]):
+        (files / "task.json").write_text(json.dumps(task))
+        for name, lines in (("train", train), ("validation", validation)):
+            text = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
+            (files / f"{name}.jsonl").write_text(text)
+        done = cli("tune", tiny_bundle.directory, "--task", files / "task.json", "--train", files / "train.jsonl",
+                   "--validation", files / "validation.jsonl", "--run", files / "run", "--steps", 1, *more)  # fmt: skip
+        assert done.code == 0 or not (files / "run").exists()
+        return done
+
+    return call
+
+
+def test_label_word_of_several_tokens(tune):
+    task = {**TASK, "labels": {"a": " a", "b": " xylophone"}}
+    refused(tune(task=task), "' xylophone'", "tokens (", "shorter")
+
+
+def test_labels_that_start_with_the_same_token(tune):
+    task = {**TASK, "labels": {"a": " a", "b": " a"}}
+    refused(tune(task=task), '"a" and "b"', "same token", "another word")
+
+
+def test_labels_of_several_tokens_that_share_the_first(tune):
+    task = {**TASK, "labels": {"a": " xylophone", "b": " xylem"}}
+    refused(tune(task=task), "tokens (")
+
+
+@pytest.mark.parametrize(
+    ("task", "word"),
+    [
+        ({"kind": "dance"}, "classify, complete"),
+        ({"kind": "classify", "labels": {"a": " a", "b": " t"}}, "prompt"),
+        ({"kind": "classify", "prompt": "no place", "labels": {"a": " a", "b": " t"}}, "prompt"),
+        ({"kind": "classify", "prompt": "{text}", "labels": {"a": " a"}}, "at least two labels"),
+        ([], "not a JSON object"),
+    ],
+)
+def test_task_that_is_incomplete(tune, task, word):
+    refused(tune(task=task), "task.json", word)
+
+
+@pytest.mark.parametrize("place", ["train", "validation"])
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("{not json}", "is not JSON"),
+        ('["a", "list"]', "not an object"),
+        ({"label": "a"}, 'lacks the key "text"'),
+        ({"text": "x"}, 'lacks the key "label"'),
+        ({"text": "x", "label": "c"}, 'label "c" is not one of'),
+        ({"text": 7, "label": "a"}, '"text" is int'),
+        ({"text": "word " * 300, "label": "a"}, "the model's context is 256"),
+    ],
+)
+def test_bad_data_line(tune, place, line, reason):
+    done = tune(**{place: [*LINES[:4], line, *LINES[4:8]]})
+    refused(done, f"{place}.jsonl, line 5", reason)
+
+
+@pytest.mark.parametrize("place", ["train", "validation"])
+def test_empty_split(tune, place):
+    refused(tune(**{place: []}), f"{place}.jsonl", "holds no example")
+
+
+def test_data_that_is_not_text(cli, tiny_bundle, files):
+    (files / "validation.jsonl").write_bytes(b"\xff\xfe\x00")
+    done = cli("evaluate", tiny_bundle.directory, "--task", files / "task.json", "--data", files / "validation.jsonl")
+    refused(done, "validation.jsonl", "UTF-8")
+
+
+def test_prompt_cannot_reach_into_the_program(tune):
+    task = {**TASK, "prompt": "{text.__class__} {text}"}
+    assert tune(task=task).code == 0
+
+
+def test_no_task_at_all(cli, tiny_bundle, files):
+    done = cli("evaluate", tiny_bundle.directory, "--data", files / "validation.jsonl")
+    refused(done, "--task", code=2)
+
+
+def test_values_of_another_bundle(cli, tiny_bundle, files, tune, tmp_path):
+    from safetensors.numpy import load_file, save_file
+
+    assert tune().code == 0
+    path = tmp_path / "other.safetensors"
+    save_file(load_file(files / "run/values.safetensors"), path, metadata={"bundle": "0" * 64})
+    done = cli("evaluate", tiny_bundle.directory, "--task", files / "task.json", "--data", files / "validation.jsonl",
+               "--values", path)  # fmt: skip
+    refused(done, "other.safetensors", "tuned on")
+
+
+@pytest.mark.parametrize(("option", "value"), [("--steps", 0), ("--lr", -1), ("--batch", 0), ("--engine", "x")])
+def test_setting_out_of_range(tune, option, value):
+    refused(tune(option, value), option, code=2)
+
+
+def test_option_that_does_not_exist(cli):
+    assert cli("tune", "--nonsense").code == 2

@@ -1,0 +1,58 @@
+"""A torch model rebuilt from a bundle's own bytes, so that an artifact is compared with what it really holds.
+
+Reading the packed weights back is independent of the exporter: it starts from weights.bin, step.onnx's initializers and
+values.safetensors, and ends in transformers' own modelling code.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx.external_data_helper import load_external_data_for_model
+from pocketzo.export.layout import Layout, SensitiveLayer
+from pocketzo.runtime.bundle import Bundle
+from pocketzo.toolkit.checkpoint import find_source, open_checkpoint
+from safetensors.numpy import load_file
+
+
+def bundle_layout(bundle: Bundle) -> Layout:
+    """The layout that the manifest and values.safetensors describe."""
+    values = bundle.manifest.values
+    entries = load_file(bundle.directory / values.file)["entries"]
+    return Layout(
+        values.scope,
+        [
+            SensitiveLayer(b.layer, b.rows, b.columns, entries[b.entries_offset : b.entries_offset + b.entries])
+            for b in values.blocks
+        ],
+    )
+
+
+def unpack(arrays: dict[str, np.ndarray], name: str, columns: int) -> np.ndarray:
+    """Dequantize by the format's definition, in float64."""
+    scales, points = arrays[f"{name}.scales"], arrays[f"{name}.zero_points"]
+    codes = arrays.get(f"{name}.codes", arrays.get(f"{name}.rows"))
+    codes = np.stack([codes & 15, codes >> 4], axis=-1).reshape(*scales.shape, -1).astype(np.float64)
+    points = np.stack([points & 15, points >> 4], axis=-1).reshape(len(points), -1)[:, : scales.shape[1]]
+    weight = (codes - points[..., None]) * scales[..., None].astype(np.float64)
+    return weight.reshape(len(weight), -1)[:, :columns]
+
+
+def dequantized_model(checkpoint: Path, bundle: Bundle) -> Any:
+    """transformers' model of `checkpoint` with every weight replaced by what the bundle's graph holds."""
+    model = open_checkpoint(find_source(str(checkpoint))).model
+    proto = onnx.load(bundle.directory / "step.onnx", load_external_data=False)
+    load_external_data_for_model(proto, str(bundle.directory))
+    arrays = {t.name: onnx.numpy_helper.to_array(t) for t in proto.graph.initializer}
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            module = name.removesuffix(".weight")
+            if f"{module}.scales" in arrays:
+                parameter.copy_(torch.from_numpy(unpack(arrays, module, parameter.shape[1])))
+            else:
+                parameter.copy_(torch.from_numpy(arrays[name].copy()))
+    return model

@@ -1,0 +1,93 @@
+"""Families of decoders: each trait of the graph against transformers' own modelling code."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+from pocketzo.export.reference import reference_nll
+from pocketzo.runtime.bundle import open_bundle
+from pocketzo.runtime.engines import open_engine
+
+from ..conftest import make_checkpoint
+from .reference_model import bundle_layout, dequantized_model
+from .test_artifact import real_batch
+
+LLAMA3_SCALING = {
+    "rope_type": "llama3", "rope_theta": 10000.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 32,
+}  # fmt: skip
+FAMILIES = {
+    "llama with biases": ("llama", {"attention_bias": True, "mlp_bias": True}),
+    "llama with an untied head": ("llama", {"tie_word_embeddings": False}),
+    "llama 3 long-context scaling": ("llama", {"rope_parameters": LLAMA3_SCALING}),
+    "llama with a wide head": ("llama", {"head_dim": 32}),
+    "mistral": ("mistral", {"sliding_window": None}),
+    "qwen2": ("qwen2", {}),
+    "qwen3": ("qwen3", {}),
+}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_family_computes_what_transformers_does(name, tmp_path, export_once):
+    model_type, changes = FAMILIES[name]
+    checkpoint = tmp_path / f"tiny-{name.replace(' ', '-')}"
+    make_checkpoint(checkpoint, model_type, **changes)
+    bundle = open_bundle(export_once(checkpoint).directory)
+    assert bundle.manifest.model.family == model_type
+    batch = real_batch(512)
+    values = np.stack([bundle.initial_values(), bundle.initial_values() + 0.05])
+    expected = reference_nll(dequantized_model(checkpoint, bundle), bundle_layout(bundle), batch, values)
+    assert np.abs(expected[0] - expected[1]).max() > 1e-2
+    assert np.abs(open_engine("onnx", bundle).nll(batch, values) - expected).max() <= 1e-3
+
+
+def test_graph_is_valid_and_names_its_inputs_as_the_contract_does(tiny_bundle):
+    path = tiny_bundle.directory / "step.onnx"
+    onnx.checker.check_model(str(path))
+    model = onnx.load(path, load_external_data=False)
+    shapes = {
+        i.name: [d.dim_param or d.dim_value for d in i.type.tensor_type.shape.dim]
+        for i in [*model.graph.input, *model.graph.output]
+    }
+    assert shapes == {
+        "input_ids": ["P", "B", "T"],
+        "label_positions": ["P", "B", "L"],
+        "label_ids": ["P", "B", "L"],
+        "logit_bias": [512],
+        "values": ["P", tiny_bundle.manifest.values.count],
+        "nll": ["P", "B", "L"],
+    }
+    assert {n.domain for n in model.graph.node} == set(tiny_bundle.manifest.graphs[0].domains)
+
+
+def test_tied_head_and_embedding_are_the_same_bytes(tiny_bundle):
+    model = onnx.load(tiny_bundle.directory / "step.onnx", load_external_data=False)
+    place = {
+        t.name: {e.key: e.value for e in t.external_data}
+        for t in model.graph.initializer
+        if t.name.startswith("model.embed_tokens")
+    }
+    assert place["model.embed_tokens.codes"] == place["model.embed_tokens.rows"]
+    assert set(place) == {f"model.embed_tokens.{part}" for part in ("codes", "rows", "scales", "zero_points")}
+
+
+def test_every_weight_is_in_the_one_file_and_large_ones_begin_on_a_page(export_once, shared):
+    bundle = export_once(shared / "models/mini-llama-8m")
+    model = onnx.load(bundle.directory / "step.onnx", load_external_data=False)
+    places = [{e.key: e.value for e in t.external_data} for t in model.graph.initializer if t.external_data]
+    assert {place["location"] for place in places} == {"weights.bin"}
+    for place in places:
+        alignment = 4096 if int(place["length"]) >= 65536 else 64
+        assert int(place["offset"]) % alignment == 0, place
+
+
+def test_padding_and_neighbours_do_not_change_an_example(tiny_bundle):
+    from pocketzo.runtime.examples import Example, collate
+
+    engine, bias = open_engine("onnx", tiny_bundle), np.zeros(512, np.float32)
+    values = tiny_bundle.initial_values()[None]
+    short, long = Example([0, 9, 8, 7], [3], [5], ""), Example(list(range(30)), [29, 3], [6, 7], "")
+    alone = engine.nll(collate([short], bias), values)[0, 0, 0]
+    beside = engine.nll(collate([long, short], bias), values)[0, 1, 0]
+    assert alone == pytest.approx(beside, abs=1e-5)

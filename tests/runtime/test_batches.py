@@ -1,0 +1,45 @@
+"""The order of examples: complete, like lengths together, the same for the same seed."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from pocketzo.runtime.batches import epoch_batches, evaluation_batches
+from pocketzo.runtime.examples import Example
+
+LENGTHS = st.lists(st.integers(1, 60), min_size=1, max_size=200)
+
+
+@given(LENGTHS, st.integers(1, 20), st.integers(0, 9), st.integers(0, 3))
+def test_an_epoch_shows_each_example_at_most_once_in_full_batches(lengths, batch, seed, epoch):
+    batches = epoch_batches(lengths, batch, seed, epoch)
+    size = min(batch, len(lengths))
+    assert all(len(b) == size for b in batches)
+    seen = [i for b in batches for i in b.tolist()]
+    assert len(set(seen)) == len(seen) == len(lengths) // size * size
+
+
+def test_padding_is_at_most_a_tenth_where_random_batches_waste_more():
+    import numpy as np
+
+    lengths = np.random.default_rng(0).integers(10, 60, size=800).tolist()
+
+    def waste(batches):
+        padded = sum(len(b) * max(lengths[i] for i in b) for b in batches)
+        return 1 - sum(lengths[i] for b in batches for i in b) / padded
+
+    assert waste(epoch_batches(lengths, 16, 0, 0)) < 0.10 < waste(np.arange(800).reshape(-1, 16))
+
+
+def test_epochs_and_seeds_differ_and_repeat():
+    lengths = list(range(10, 74))
+    first = [b.tolist() for b in epoch_batches(lengths, 8, 1, 0)]
+    assert first == [b.tolist() for b in epoch_batches(lengths, 8, 1, 0)]
+    assert first != [b.tolist() for b in epoch_batches(lengths, 8, 1, 1)]
+    assert first != [b.tolist() for b in epoch_batches(lengths, 8, 2, 0)]
+
+
+@given(LENGTHS, st.integers(1, 200))
+def test_evaluation_sees_every_example_within_the_token_limit(lengths, tokens):
+    examples = [Example([0] * n, [0], [0], "") for n in lengths]
+    batches = list(evaluation_batches(examples, tokens))
+    assert sorted(i for b in batches for i in b) == list(range(len(lengths)))
+    assert all(len(b) == 1 or len(b) * max(lengths[i] for i in b) <= tokens for b in batches)

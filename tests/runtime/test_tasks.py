@@ -1,0 +1,121 @@
+"""Tasks: tokens as transformers makes them, scores as transformers' logits give them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from pocketzo.runtime.data import DataSet, Record
+from pocketzo.runtime.engines import open_engine
+from pocketzo.runtime.errors import BadInput
+from pocketzo.runtime.evaluate import Evaluation, evaluate
+from pocketzo.runtime.tasks import make_task
+from pocketzo.runtime.tokenizer import Tokenizer
+from pocketzo.runtime.tune import evaluation_examples, training_examples
+from transformers import AutoTokenizer
+
+from ..export.reference_model import bundle_layout, dequantized_model
+
+CLASSIFY = {"kind": "classify", "prompt": "Note: {text}\nFolder:", "labels": {"a": " a", "b": " t", "c": " s"}}
+COMPLETE = {"kind": "complete"}
+TEXTS = ["the sea", "a long hill of stones, and more", "émigré 42", "x"]
+
+
+def data(lines) -> DataSet:
+    return DataSet(None, [Record(line, f"line {n}") for n, line in enumerate(lines, 1)], "")
+
+
+def task_of(bundle, definition):
+    model = bundle.manifest.model
+    tokenizer = Tokenizer.open(bundle.directory / "tokenizer.json")
+    return make_task(definition, "task", tokenizer, model.vocabulary, model.eos_token_id)
+
+
+@pytest.fixture(scope="module")
+def torch_model(tiny_checkpoint, tiny_bundle):
+    model = dequantized_model(tiny_checkpoint, tiny_bundle)
+    layout, values = bundle_layout(tiny_bundle), tiny_bundle.initial_values()
+    with torch.no_grad():
+        for block, layer in zip(layout.blocks(), layout.layers, strict=True):
+            rows, columns = layer.index(layout.scope)
+            part = torch.from_numpy(values[block.offset : block.offset + block.count])
+            model.get_submodule(layer.layer).weight[torch.from_numpy(rows), torch.from_numpy(columns)] = part
+    return model
+
+
+def test_classify_equals_transformers_argmax_over_label_words(tiny_bundle, tiny_checkpoint, torch_model):
+    lines = [{"text": t, "label": "abc"[i % 3]} for i, t in enumerate(TEXTS * 5)]
+    task = task_of(tiny_bundle, CLASSIFY)
+    examples = evaluation_examples(task, data(lines), 256)
+    result = evaluate(open_engine("onnx", tiny_bundle), task, examples, tiny_bundle.initial_values())
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_checkpoint)
+    words = [tokenizer.encode(w, add_special_tokens=False)[0] for w in CLASSIFY["labels"].values()]
+    losses, right = [], []
+    for line in lines:
+        ids = tokenizer(f"Note: {line['text']}\nFolder:", return_tensors="pt").input_ids
+        with torch.no_grad():
+            log_p = torch.log_softmax(torch_model(ids).logits[0, -1, words], -1)
+        answer = "abc".index(line["label"])
+        losses.append(-float(log_p[answer]))
+        right.append(int(log_p.argmax()) == answer)
+    assert result.loss == pytest.approx(np.mean(losses), abs=1e-4)
+    assert result.accuracy == np.mean(right)
+
+
+def test_training_and_evaluation_agree_on_the_loss_of_the_right_word(tiny_bundle):
+    from pocketzo.runtime.examples import collate
+
+    task, engine = task_of(tiny_bundle, CLASSIFY), open_engine("onnx", tiny_bundle)
+    records = data([{"text": t, "label": "b"} for t in TEXTS])
+    values = tiny_bundle.initial_values()[None]
+    train = engine.nll(collate(training_examples(task, records, 256), task.logit_bias), values)[0, :, 0]
+    examples = evaluation_examples(task, records, 256)
+    loss, _ = task.judge(engine.nll(collate(examples, task.logit_bias), values)[0], examples)
+    np.testing.assert_allclose(train, loss, atol=1e-5)
+
+
+def test_complete_equals_transformers_loss_on_the_completion_alone(tiny_bundle, tiny_checkpoint, torch_model):
+    lines = [{"prompt": t, "completion": " and " + u} for t, u in zip(TEXTS, reversed(TEXTS), strict=True)]
+    task = task_of(tiny_bundle, COMPLETE)
+    examples = evaluation_examples(task, data(lines), 256)
+    result = evaluate(open_engine("onnx", tiny_bundle), task, examples, tiny_bundle.initial_values())
+
+    tokenizer, losses = AutoTokenizer.from_pretrained(tiny_checkpoint), []
+    for line in lines:
+        prompt = tokenizer(line["prompt"]).input_ids
+        completion = [*tokenizer(line["completion"], add_special_tokens=False).input_ids, tokenizer.eos_token_id]
+        ids = torch.tensor([prompt + completion])
+        labels = torch.tensor([[-100] * len(prompt) + completion])
+        with torch.no_grad():
+            losses.append(float(torch_model(ids, labels=labels).loss))
+    assert result.accuracy is None
+    assert result.loss == pytest.approx(np.mean(losses), abs=1e-4)
+
+
+@pytest.mark.parametrize("model", ["stories260k", "mini-llama-8m"])
+def test_real_tokenizers_give_transformers_tokens(model, shared, export_once):
+    bundle = export_once(shared / "models" / model)
+    ours, theirs = (
+        Tokenizer.open(bundle.directory / "tokenizer.json"),
+        AutoTokenizer.from_pretrained(shared / "models" / model),
+    )
+    for line in (shared / "data/sst2/validation.jsonl").read_text().splitlines()[:100] + TEXTS:
+        assert ours.prompt(line) == theirs(line).input_ids
+        assert ours.continuation(line) == theirs(line, add_special_tokens=False).input_ids
+
+
+def test_empty_prompt_or_completion_is_named(tiny_bundle):
+    task = task_of(tiny_bundle, COMPLETE)
+    with pytest.raises(BadInput, match="line 1: the completion is empty"):
+        training_examples(task, data([{"prompt": "a", "completion": ""}]), 256)
+
+
+def test_better_is_more_right_then_less_loss():
+    def scored(loss, accuracy):
+        return Evaluation(loss, accuracy, 1)
+
+    assert scored(2.0, 0.6).better_than(scored(1.0, 0.5))
+    assert scored(1.0, 0.5).better_than(scored(2.0, 0.5))
+    assert not scored(1.0, 0.5).better_than(scored(1.0, 0.5))
+    assert scored(1.0, None).better_than(scored(2.0, None))

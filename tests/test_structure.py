@@ -1,0 +1,67 @@
+"""The rooms and the arrows between them: toolkit -> export -> runtime, and nothing heavy in runtime."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ["toolkit", "export", "runtime"]
+ALLOWED = {"toolkit": {"export", "runtime"}, "export": {"runtime"}, "runtime": set()}
+FORBIDDEN = {
+    "runtime": {"torch", "transformers", "onnx", "onnx_ir", "onnxscript", "typer", "rich"},
+    "export": {"typer"},
+}
+SOURCES = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that a file imports, anywhere in it, with relative ones resolved."""
+    package = ["pocketzo", *path.relative_to(ROOT).parent.parts]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            found.add(".".join([*base, *([node.module] if node.module else [])]))
+    return found
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_follow_the_arrows(path):
+    room = path.relative_to(ROOT).parts[0]
+    used = {name.split(".")[1] for name in imports(path) if name.startswith("pocketzo.")}
+    assert used - {room} <= ALLOWED[room]
+    assert not {name.split(".")[0] for name in imports(path)} & FORBIDDEN.get(room, set())
+
+
+def test_arrows_as_they_are():
+    arrows = {
+        (path.relative_to(ROOT).parts[0], name.split(".")[1])
+        for path in SOURCES
+        for name in imports(path)
+        if name.startswith("pocketzo.")
+    }
+    between = {(a, b) for a, b in arrows if a != b}
+    assert between == {("toolkit", "export"), ("toolkit", "runtime"), ("export", "runtime")}
+
+
+def test_rooms_are_small():
+    for path in [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))]:
+        text = path.read_text(encoding="utf-8")
+        assert text.count("\n") <= 500, path
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                assert node.end_lineno - node.lineno < 80, f"{path}: {node.name}"
+
+
+def test_every_public_name_says_what_it_is():
+    for path in SOURCES:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        assert ast.get_docstring(tree), path
+        for node in tree.body:
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
+                assert ast.get_docstring(node), f"{path}: {node.name}"

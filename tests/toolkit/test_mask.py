@@ -1,0 +1,75 @@
+"""Masks against a ranking written out in numpy."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pocketzo.runtime.errors import BadInput
+from pocketzo.toolkit.mask import choose_mask
+
+
+def statistics(seed: int, shapes: list[tuple[int, int]]) -> dict[str, torch.Tensor]:
+    rng = np.random.default_rng(seed)
+    return {f"layer{i}": torch.from_numpy(rng.random(s).astype(np.float32) ** 4) for i, s in enumerate(shapes)}
+
+
+SHAPES = st.lists(st.tuples(st.integers(1, 9), st.integers(1, 12)), min_size=1, max_size=5)
+DENSITY = st.floats(0.05, 1)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 99), SHAPES, DENSITY)
+def test_single_weights_are_the_largest_of_the_whole_model(seed, shapes, density):
+    f = statistics(seed, shapes)
+    everything = np.concatenate([t.numpy().ravel() for t in f.values()])
+    budget = int(density * len(everything))
+    if not budget:
+        return
+    mask = choose_mask(f, "weights", density)
+    assert mask.layout.count == budget
+    assert mask.captured == pytest.approx(np.sort(everything)[-budget:].sum() / everything.sum(), rel=1e-5)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 99), SHAPES, DENSITY)
+def test_per_layer_takes_the_same_share_of_each(seed, shapes, density):
+    f = statistics(seed, shapes)
+    mask = choose_mask(f, "weights", density, per_layer=True)
+    for layer in mask.layout.layers:
+        flat = f[layer.layer].numpy().ravel()
+        count = max(1, int(density * len(flat)))
+        assert sorted(flat[layer.entries]) == sorted(np.sort(flat)[-count:])
+
+
+@settings(deadline=None)
+@given(st.integers(0, 99), SHAPES, DENSITY)
+def test_channels_are_the_best_columns_by_sensitivity_per_weight_within_the_budget(seed, shapes, density):
+    f = statistics(seed, shapes)
+    ranked = sorted(
+        ((float(t[:, c].double().mean()), t.shape[0], name, c) for name, t in f.items() for c in range(t.shape[1])),
+        key=lambda column: -column[0],
+    )
+    budget, taken = density * sum(t.numel() for t in f.values()), set()
+    for _, rows, name, c in ranked:
+        if rows > budget:
+            break
+        budget -= rows
+        taken.add((name, c))
+    if not taken:
+        with pytest.raises(BadInput, match="Give at least"):
+            choose_mask(f, "channels", density)
+        return
+    mask = choose_mask(f, "channels", density)
+    assert {(s.layer, int(c)) for s in mask.layout.layers for c in s.entries} == taken
+
+
+def test_order_of_values_is_the_order_of_the_index():
+    f = {"a": torch.arange(6.0).reshape(2, 3) ** 2}
+    channels = choose_mask(f, "channels", 0.7).layout.layers[0]
+    assert channels.entries.tolist() == [1, 2]
+    rows, columns = channels.index("channels")
+    assert (rows.tolist(), columns.tolist()) == ([0, 1, 0, 1], [1, 1, 2, 2])
+    weights = choose_mask(f, "weights", 0.5).layout.layers[0]
+    rows, columns = weights.index("weights")
+    assert (rows.tolist(), columns.tolist()) == ([1, 1, 1], [0, 1, 2])
