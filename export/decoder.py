@@ -88,14 +88,24 @@ FAMILIES: dict[str, Callable[[Any], dict[str, bool]]] = {
 }
 
 
+ROPE_TYPES = ("default", "linear", "llama3", "yarn")
+"""rotary embeddings whose frequencies do not change with the length of the text"""
+
+
+def check_model_type(model_type: str, where: object) -> None:
+    """Raises BadInput if the architecture is not one of FAMILIES."""
+    if model_type not in FAMILIES:
+        bad_input(
+            where, f'the architecture "{model_type}" is not supported', f"Supported model types: {', '.join(FAMILIES)}"
+        )
+
+
 def check_family(config: Any, where: object) -> None:
     """Raises BadInput if the configuration is of an architecture, or has a trait, that the step graph does not have."""
-    if config.model_type not in FAMILIES:
-        bad_input(
-            where,
-            f'the architecture "{config.model_type}" is not supported',
-            f"Supported model types: {', '.join(FAMILIES)}",
-        )
+    check_model_type(config.model_type, where)
+    rope = (getattr(config, "rope_parameters", None) or {}).get("rope_type", "default")
+    if rope not in ROPE_TYPES:
+        bad_input(where, f'the rotary embedding "{rope}" is not supported', f"Supported: {', '.join(ROPE_TYPES)}")
     if getattr(config, "hidden_act", "silu") != "silu":
         bad_input(where, f'the activation "{config.hidden_act}" is not supported', "Supported: silu")
     if config.hidden_size % 64:

@@ -18,6 +18,8 @@ TOLERANCE = {1: 1e-3, 4: 0.5}
 """largest difference of nll (nats) by accuracy level; int8 activations round differently on each kind of CPU"""
 SEED, STEP, ROW, WORDS = 2406, 2913, 1, 16
 LENGTHS = (24, 17)
+TOKENS = max(LENGTHS) + 1
+"""real tokens that golden vectors need"""
 
 
 def golden_vectors(model: Any, layout: Layout, values: np.ndarray, eps: float, window: np.ndarray) -> dict[str, Any]:

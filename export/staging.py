@@ -8,25 +8,45 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from pocketzo.runtime.errors import NotEnoughRoom, bad_input
+from pocketzo.runtime.errors import BadInput, NotEnoughRoom, bad_input
 from pocketzo.runtime.files import disk_errors
+from pocketzo.runtime.manifest import NAME, read_manifest
 
 
 def check_destination(out: Path, force: bool, needed_bytes: int = 0) -> None:
-    """Raises BadInput if `out` exists (unless `force`) or cannot be made, NotEnoughRoom if its disk is too full."""
-    if out.exists() or out.is_symlink():
+    """Raises BadInput if `out` exists (unless `force`, and it is a bundle) or cannot be made, NotEnoughRoom if its
+    disk has less than `needed_bytes` free.
+    """
+    if out.is_symlink():
+        bad_input(out, "is a link", "Name the folder that it points to, or choose another --out")
+    if out.exists():
         if not force:
             bad_input(out, "exists already", "Choose another --out, or replace it with --force")
-        if not (out / "manifest.json").is_file() and (not out.is_dir() or any(out.iterdir())):
-            bad_input(out, "is not a bundle, so --force does not replace it", "Choose another --out")
-    with disk_errors(out):
-        out.absolute().parent.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(out.absolute().parent).free
+        _check_replaceable(out)
+    parent = out.absolute().parent
+    while not parent.exists():
+        parent = parent.parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        bad_input(out, f"{parent} is not a folder that can be written to", "Choose another --out")
+    free = shutil.disk_usage(parent).free
     if free < needed_bytes:
         raise NotEnoughRoom(
             f"{out}: the bundle needs about {needed_bytes / 1e6:.0f} MB and its disk has {free / 1e6:.0f} MB free."
             " Free some space or choose another disk."
         )
+
+
+def _check_replaceable(out: Path) -> None:
+    """Replacing removes everything in a folder, so it must hold a bundle and nothing else."""
+    if out.resolve() == Path.cwd():
+        bad_input(out, "is the current folder, which cannot be replaced", "Run from another folder")
+    try:
+        listed = {NAME, *read_manifest(out).files}
+    except BadInput:
+        bad_input(out, "is not a bundle, so --force does not replace it", "Choose another --out")
+    for path in sorted(out.iterdir()):
+        if path.name not in listed:
+            bad_input(path, "is not part of the bundle, so --force does not remove it", "Move it away first")
 
 
 @contextlib.contextmanager
@@ -35,15 +55,37 @@ def staged(out: Path) -> Iterator[Path]:
 
     Raises DiskFull or BadInput if the disk refuses a write.
     """
-    temporary = out.absolute().with_name(f".{out.name}.part-{os.getpid()}")
+    out = out.resolve()
+    temporary = out.with_name(f".{out.name}.part-{os.getpid()}")
     try:
         with disk_errors(out):
-            temporary.mkdir()
+            temporary.mkdir(parents=True)
             yield temporary
-            replaced = out.absolute().with_name(f".{out.name}.old-{os.getpid()}")
-            if out.exists():
-                os.rename(out, replaced)
-            os.rename(temporary, out)
-            shutil.rmtree(replaced, ignore_errors=True)
+            _flush(temporary)
+            _swap(temporary, out)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _flush(folder: Path) -> None:
+    """Everything on disk before the rename, so that a power cut cannot leave empty files under the final name."""
+    for path in [*folder.iterdir(), folder]:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _swap(temporary: Path, out: Path) -> None:
+    if not out.exists():
+        os.rename(temporary, out)
+        return
+    replaced = out.with_name(f".{out.name}.old-{os.getpid()}")
+    os.rename(out, replaced)
+    try:
+        os.rename(temporary, out)
+    except BaseException:
+        os.rename(replaced, out)
+        raise
+    shutil.rmtree(replaced)

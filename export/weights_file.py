@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -46,7 +47,13 @@ class WeightsFile:
             base_dir=self.path.parent,
         )
 
-    def close(self) -> None:
+    def __enter__(self) -> WeightsFile:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
         """Finish the file with a whole page."""
-        self._file.write(b"\0" * (-self._file.tell() % PAGE))
-        self._file.close()
+        if error is None:
+            self._file.write(b"\0" * (-self._file.tell() % PAGE))
+            self._file.close()
+        with contextlib.suppress(OSError):  # a full disk was reported already
+            self._file.close()

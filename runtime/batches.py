@@ -15,6 +15,8 @@ from .directions import permutation
 from .examples import Example
 
 POOL = 8
+LOGITS = 1 << 25
+"""logits of one evaluation batch at most: 128 MB in fp32"""
 
 
 def epoch_batches(lengths: Sequence[int], batch: int, seed: int, epoch: int) -> list[np.ndarray]:
@@ -42,10 +44,14 @@ def training_batches(examples: Sequence[Example], batch: int, seed: int) -> Iter
         epoch += 1
 
 
-def evaluation_batches(examples: Sequence[Example], tokens: int = 1024) -> Iterator[list[int]]:
-    """Every index once, longest first, in batches of at most `tokens` padded tokens (or one example)."""
+def evaluation_batches(examples: Sequence[Example], vocabulary: int, tokens: int = 1024) -> Iterator[list[int]]:
+    """Every index once, longest first, in batches of at most `tokens` padded tokens and LOGITS logits (or one example).
+
+    `vocabulary` is N, the logits of one label position.
+    """
     order = sorted(range(len(examples)), key=lambda i: (-len(examples[i].tokens), i))
+    labels = max((len(e.targets) for e in examples), default=1)
     while order:
-        size = max(1, tokens // len(examples[order[0]].tokens))
+        size = max(1, min(tokens // len(examples[order[0]].tokens), LOGITS // (labels * vocabulary)))
         yield order[:size]
         order = order[size:]

@@ -9,9 +9,11 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from .errors import bad_input
-from .files import sha256
+from .files import parse_json, sha256
 from .manifest import NAME, Graph, Manifest, read_manifest
 
+METADATA = "pocketzo"
+"""key of a values file's metadata: JSON with the hash of its bundle and the step"""
 FIX = "Copy the bundle again or export it again"
 
 
@@ -41,8 +43,10 @@ class Bundle:
         if owner != self.hash:
             bad_input(
                 path,
-                f"was tuned on the bundle {str(owner)[:16]}..., and {self.directory} is {self.hash[:16]}...",
-                "Use the bundle that it was tuned on",
+                f"was tuned on the bundle {owner[:16]}..., and {self.directory} is {self.hash[:16]}..."
+                if owner
+                else "names no bundle that it was tuned on",
+                "Use values that `pocketzo tune` wrote for this bundle",
             )
         return values
 
@@ -55,8 +59,9 @@ def open_bundle(directory: Path, hashes: bool = True) -> Bundle:
     manifest = read_manifest(directory)
     listed = set(manifest.files)
     for path in sorted(directory.iterdir()):
-        if path.name not in listed | {NAME}:
-            bad_input(path, "is not listed in the manifest", f"Remove it. {FIX} if it should be there")
+        # A name that begins with a dot cannot be listed, so nothing refers to it: desktops drop such files.
+        if path.name not in listed | {NAME} and not path.name.startswith("."):
+            bad_input(path, "is not listed in the manifest", "Remove it")
     for name in [manifest.values.file, manifest.golden.file, *(g.file for g in manifest.graphs)]:
         if name not in listed:
             bad_input(directory / NAME, f"{name} is used but not listed under files", FIX)
@@ -72,11 +77,20 @@ def open_bundle(directory: Path, hashes: bool = True) -> Bundle:
     return Bundle(directory, manifest, sha256(directory / NAME))
 
 
+def _owner(metadata: str | None) -> str | None:
+    """The bundle's hash in the metadata of a values file, or None if there is none."""
+    try:
+        content = parse_json(metadata or "null")
+    except ValueError:
+        return None
+    return content["bundle"] if isinstance(content, dict) and isinstance(content.get("bundle"), str) else None
+
+
 def _read_tensor(path: Path, count: int) -> tuple[np.ndarray, str | None]:
     """The tensor `values` of a safetensors file, fp32 [K], and the hash of the bundle that it names (or None)."""
     try:
         with safe_open(path, framework="numpy") as f:
-            owner = (f.metadata() or {}).get("bundle")
+            owner = _owner((f.metadata() or {}).get(METADATA))
             values = f.get_tensor("values") if "values" in f.keys() else None  # noqa: SIM118
     except FileNotFoundError:
         bad_input(path, "there is no such values file", "Check the path")

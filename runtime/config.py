@@ -34,6 +34,8 @@ class TuneConfig:
                 raise UsageError(f"{option} {value}: must be at least {least}.")
             if not math.isfinite(value) or value < 0:
                 raise UsageError(f"{option} {value}: must be a number that is not negative.")
+        if self.lr > 1:
+            raise UsageError(f"--lr {self.lr:g}: is the change of a value per step and must be at most 1.")
         if not self.rms_decay < 1:
             raise UsageError(f"--rms-decay {self.rms_decay}: must be less than 1.")
         if self.seed >= 2**63:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .errors import BadInput, bad_input
-from .files import sha256
+from .files import decode_text, parse_json, read_file
 
 
 @dataclass(frozen=True)
@@ -42,27 +42,20 @@ def read_data(path: Path) -> DataSet:
 
     Raises BadInput if the file is missing, not UTF-8, empty, or a line is not a JSON object.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        bad_input(path, "there is no such data file", "Check the path")
-    except IsADirectoryError:
-        bad_input(path, "is a directory, not a data file", "Name the .jsonl file itself")
-    except UnicodeDecodeError as e:
-        bad_input(path, f"is not UTF-8 (byte {e.start})", "Save it as UTF-8")
+    content = read_file(path, "data file")
+    text = decode_text(content, path, "data file")
     records = [_record(path, n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
     if not records:
         bad_input(path, "holds no example", 'Give at least one line such as {"text": "...", "label": "..."}')
-    return DataSet(path, records, sha256(path))
+    return DataSet(path, records, hashlib.sha256(content).hexdigest())
 
 
 def _record(path: Path, number: int, line: str) -> Record:
     where = f"{path}, line {number}"
     try:
-        fields = json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as e:
-        reason = e.msg if isinstance(e, json.JSONDecodeError) else "nested too deeply"
-        raise BadInput(f"{where}: is not JSON ({reason}). Each line must be one JSON object.") from None
+        fields = parse_json(line)
+    except ValueError as e:
+        raise BadInput(f"{where}: is not JSON ({e}). Each line must be one JSON object.") from None
     if not isinstance(fields, dict):
         raise BadInput(f"{where}: is a JSON {type(fields).__name__}, not an object. Write {{...}} on each line.")
     return Record(fields, where)

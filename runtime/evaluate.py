@@ -9,6 +9,7 @@ import numpy as np
 
 from .batches import evaluation_batches
 from .engines import Engine
+from .errors import BadInput
 from .examples import Example, collate
 from .tasks import Task
 
@@ -35,15 +36,18 @@ def evaluate(
 ) -> Evaluation:
     """Score `examples` (from the task's `evaluation_example`) under `values` (fp32 [K]).
 
-    `progress` is told the examples and tokens of each batch as it is done.
+    `progress` is told the examples and tokens of each batch as it is done. Raises BadInput if a loss is not finite.
     """
     losses = np.zeros(len(examples))
     right = np.zeros(len(examples), dtype=bool)
     judged = True
-    for indices in evaluation_batches(examples):
+    for indices in evaluation_batches(examples, len(task.logit_bias)):
         chosen = [examples[i] for i in indices]
         batch = collate(chosen, task.logit_bias)
-        loss, correct = task.judge(engine.nll(batch, values[None])[0], chosen)
+        nll = engine.nll(batch, values[None])[0]
+        if not np.isfinite(nll).all():
+            raise BadInput("evaluation: the loss is not a finite number. Use values of an earlier step.")
+        loss, correct = task.judge(nll, chosen)
         losses[indices] = loss
         judged = correct is not None
         if correct is not None:

@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from safetensors.numpy import save
@@ -17,6 +17,8 @@ from safetensors.numpy import save
 from .errors import DiskFull, bad_input
 
 CHUNK = 1 << 22
+MEMORY_LIMIT = 1 << 30
+"""bytes of the largest text or JSON file that is read into memory at once"""
 
 
 @contextlib.contextmanager
@@ -32,9 +34,7 @@ def disk_errors(path: Path) -> Iterator[None]:
             raise DiskFull(
                 f"{path}: the disk is full. Free some space or choose another disk; nothing was left behind there."
             ) from e
-        if e.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG):
-            bad_input(path, f"cannot be written ({e.strerror})", "Choose a folder that you may write to")
-        raise
+        bad_input(path, f"cannot be written ({e.strerror})", "Choose a folder that you may write to")
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -77,20 +77,63 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def read_json(path: Path, what: str) -> Any:
-    """Parse the JSON file `path`. Raises BadInput (naming `what`) if it is missing, not UTF-8 or not JSON."""
+def read_file(path: Path, what: str, limit: int = MEMORY_LIMIT) -> bytes:
+    """The bytes of `path`. Raises BadInput (naming `what`) if it cannot be read or is longer than `limit` bytes."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        with open(path, "rb") as f:
+            content = f.read(limit + 1)
     except FileNotFoundError:
         bad_input(path, f"there is no such {what}", "Check the path")
     except IsADirectoryError:
         bad_input(path, f"is a directory, not a {what}", "Name the file itself")
+    except (OSError, ValueError) as e:
+        bad_input(path, f"the {what} cannot be read ({getattr(e, 'strerror', e)})", "Check the path")
+    if len(content) > limit:
+        bad_input(path, f"the {what} has more than {limit:,} bytes, the limit", "Use a smaller one")
+    return content
+
+
+def decode_text(content: bytes, path: Path, what: str) -> str:
+    """UTF-8 text, with or without a byte-order mark. Raises BadInput (naming `what`) for other bytes."""
+    try:
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as e:
         bad_input(path, f"the {what} is not UTF-8 (byte {e.start})", "Save it as UTF-8")
+
+
+def parse_json(text: str) -> Any:
+    """Parse strict JSON. Raises ValueError saying what is wrong, be it NaN, a key given twice or half a character."""
+    try:
+        content = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_without_duplicates)
+        if "\\u" in text:
+            json.dumps(content, ensure_ascii=False).encode("utf-8")
+        return content
+    except UnicodeEncodeError:
+        raise ValueError("half a character, a lone surrogate such as \\ud83d") from None
     except json.JSONDecodeError as e:
-        bad_input(path, f"the {what} is not JSON (line {e.lineno}, column {e.colno}: {e.msg})", "Mend that line")
+        raise ValueError(f"line {e.lineno}, column {e.colno}: {e.msg}" if e.lineno > 1 else e.msg) from None
     except RecursionError:
-        bad_input(path, f"the {what} is nested too deeply", "Simplify it")
+        raise ValueError("nested too deeply") from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f'the key "{next(k for k in keys if keys.count(k) > 1)}" is given twice')
+    return content
+
+
+def read_json(path: Path, what: str, limit: int = MEMORY_LIMIT) -> Any:
+    """Parse the JSON file `path`. Raises BadInput (naming `what`) if it cannot be read or is not strict JSON."""
+    try:
+        return parse_json(decode_text(read_file(path, what, limit), path, what))
+    except ValueError as e:
+        bad_input(path, f"the {what} is not JSON ({e})", "Mend it")
 
 
 def combined_sha256(paths: Iterable[Path]) -> str:

@@ -6,7 +6,7 @@ docs/bundle.md describes every field. Export imports this schema, so that writer
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -15,6 +15,8 @@ from .files import read_json
 
 SCHEMA: Literal[1] = 1
 NAME = "manifest.json"
+MANIFEST_LIMIT = 1 << 26
+"""bytes; a manifest takes about 250 a layer"""
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$")]
@@ -135,6 +137,13 @@ class Golden(_Strict):
     tolerance: dict[str, PositiveFloat]
 
 
+class Task(BaseModel):
+    """The default task, as a task file writes it; its kind decides what else it holds."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    kind: str
+
+
 class Manifest(_Strict):
     """manifest.json, schema 1."""
 
@@ -147,7 +156,7 @@ class Manifest(_Strict):
     graphs: list[Graph] = Field(min_length=1)
     estimator: Estimator
     golden: Golden
-    task: dict[str, Any] | None
+    task: Task | None
     files: dict[FileName, FileEntry]
 
 
@@ -157,7 +166,9 @@ def read_manifest(directory: Path) -> Manifest:
     Raises BadInput if it is missing, not JSON, of another schema, or if a field is absent, unknown or out of range.
     """
     path = directory / NAME
-    content = read_json(path, "bundle manifest")
+    if path.exists() and (path.is_symlink() or not path.is_file()):
+        bad_input(path, "is not a regular file", "Copy the bundle again or export it again")
+    content = read_json(path, "bundle manifest", MANIFEST_LIMIT)
     if not isinstance(content, dict) or content.get("format") != "pocketzo-bundle":
         bad_input(path, "this is not a pocketzo bundle", "Make one with `pocketzo export CHECKPOINT --out BUNDLE`")
     version = content.get("schema_version")

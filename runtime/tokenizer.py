@@ -9,6 +9,7 @@ from tokenizers import Tokenizer as Backend
 from .errors import bad_input
 
 NAME = "tokenizer.json"
+BEFORE = ":"
 
 
 class Tokenizer:
@@ -27,19 +28,26 @@ class Tokenizer:
         except Exception as e:  # the library raises bare Exception
             bad_input(path, f"is not a readable tokenizer ({e})", "Export the bundle again")
 
-    @property
-    def vocabulary(self) -> int:
-        """The number of token ids, added tokens included."""
-        return self._backend.get_vocab_size(with_added_tokens=True)
+    def largest_id(self) -> int:
+        """The largest token id, added tokens included."""
+        return max(self._backend.get_vocab(with_added_tokens=True).values())
 
     def prompt(self, text: str) -> list[int]:
         """Token ids of a text that opens a sequence, special tokens included."""
         return self._backend.encode(text, add_special_tokens=True).ids
 
     def continuation(self, text: str) -> list[int]:
-        """Token ids of a text that follows others, without special tokens."""
+        """Token ids of a text that follows others, without special tokens.
+
+        Some tokenizers put a mark before the first word of whatever they are given, so the text is encoded behind
+        another one, whose tokens are then taken away.
+        """
+        before = self._backend.encode(BEFORE, add_special_tokens=False).ids
+        joint = self._backend.encode(BEFORE + text, add_special_tokens=False).ids
+        if joint[: len(before)] == before:
+            return joint[len(before) :]
         return self._backend.encode(text, add_special_tokens=False).ids
 
     def token(self, token_id: int) -> str:
         """The text of one token, for messages."""
-        return self._backend.decode([token_id], skip_special_tokens=False)
+        return self._backend.decode([token_id], skip_special_tokens=False) or str(self._backend.id_to_token(token_id))

@@ -14,11 +14,12 @@ from .bundle import Bundle
 from .config import TuneConfig
 from .data import DataSet
 from .engines import Engine
-from .errors import Interrupted
+from .errors import Interrupted, UsageError, bad_input
 from .evaluate import Evaluation, evaluate
 from .examples import Batch, Example, check_length, collate
+from .interrupts import Request, deferred
 from .loop import State, Step, run
-from .run_folder import BEST, VALUES, RunFolder
+from .run_folder import BEST, VALUES, RunFolder, check_run_folder
 from .tasks import Task
 
 
@@ -83,9 +84,14 @@ def tune(
     run; Interrupted after Ctrl-C, when everything is saved.
     """
     config = config if config.eps else replace(config, eps=bundle.manifest.estimator.eps)
+    if train.hash == validation.hash:
+        bad_input(validation.path, "is the training file too, so it cannot choose the best step", "Hold examples back")
+    check_run_folder(path, force)
     context = bundle.manifest.model.context_tokens
     examples = training_examples(task, train, context)
     held_out = evaluation_examples(task, validation, context)
+    state = State(bundle.initial_values())
+    _check_eps(state.values, config.eps)
     header = {
         "format": "pocketzo-trajectory",
         "bundle": bundle.hash,
@@ -95,17 +101,17 @@ def tune(
         "engine": [engine.name, engine.version],
         "config": asdict(config),
     }
-    folder = RunFolder(path, bundle.hash, header, force)
-    state = State(bundle.initial_values())
+    folder = RunFolder(path, bundle.hash, header)
     batches = collated(training_batches(examples, config.batch, config.seed), task)
     keeper = _Keeper(engine, task, held_out, folder, watcher)
     try:
-        keeper.check(state)
-        for step in run(engine, batches, state, config):
-            folder.step(step, config.lr)
-            watcher.stepped(step)
-            if step.step % config.evaluate_every == 0 or step.step == config.steps:
-                keeper.check(state)
+        with deferred() as request:
+            keeper.check(state, request)
+            for step in run(engine, batches, state, config, folder.step):
+                watcher.stepped(step)
+                if step.step % config.evaluate_every == 0 or step.step == config.steps:
+                    keeper.check(state, request)
+                request.check()
     except KeyboardInterrupt:
         raise Interrupted(
             f"Stopped after step {state.step} of {config.steps}. Saved in {path}: the values so far in {VALUES}"
@@ -117,6 +123,13 @@ def tune(
     assert keeper.before is not None
     assert keeper.best is not None
     return Result(keeper.before, keeper.best, keeper.best_step, state.step, path / BEST)
+
+
+def _check_eps(values: np.ndarray, eps: float) -> None:
+    """Raises UsageError if most values are too large for fp32 to tell them from themselves plus eps."""
+    lost = float(np.mean(values + np.float32(eps) == values))
+    if lost > 0.5:
+        raise UsageError(f"--eps {eps:g}: vanishes beside {100 * lost:.0f} % of the values. Use the bundle's own.")
 
 
 class _Keeper:
@@ -131,9 +144,13 @@ class _Keeper:
         self.best: Evaluation | None = None
         self.best_step = 0
 
-    def check(self, state: State) -> None:
+    def check(self, state: State, request: Request) -> None:
+        def done(examples: int, tokens: int) -> None:
+            self._watcher.evaluated_batch(examples, tokens)
+            request.check()
+
         self._watcher.evaluating(len(self._examples))
-        result = evaluate(self._engine, self._task, self._examples, state.values, self._watcher.evaluated_batch)
+        result = evaluate(self._engine, self._task, self._examples, state.values, done)
         self.before = self.before or result
         if self.best is None or result.better_than(self.best):
             self.best, self.best_step = result, state.step
@@ -143,8 +160,7 @@ class _Keeper:
 
     def save(self, state: State, config: TuneConfig) -> None:
         """Write the last values and metrics.json, whatever ended the run."""
-        if np.isfinite(state.values).all():
-            self._folder.save_values(VALUES, state.values, state.step)
+        self._folder.save_values(VALUES, state.values, state.step)
         self._folder.save_metrics(
             steps=state.step,
             best_step=self.best_step,

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pocketzo.export.golden import TOKENS as GOLDEN_TOKENS
 from pocketzo.runtime.errors import bad_input
+from pocketzo.runtime.files import decode_text, read_file
 from pocketzo.runtime.manifest import Calibration
 
 BUILT_IN = "built-in"
@@ -17,12 +19,8 @@ def read_text(path: Path | None) -> tuple[str, str]:
     """The text of a UTF-8 file, or the built-in one for None, with its name. Raises BadInput if it cannot be read."""
     if path is None:
         return Path(__file__).with_name("calibration.txt").read_text(encoding="utf-8"), BUILT_IN
-    try:
-        return path.read_text(encoding="utf-8"), path.name
-    except FileNotFoundError:
-        bad_input(path, "there is no such calibration text", "Check the path")
-    except (IsADirectoryError, UnicodeDecodeError):
-        bad_input(path, "the calibration text is not a UTF-8 text file", "Give plain text")
+    what = "calibration text"
+    return decode_text(read_file(path, what), path, what), path.name
 
 
 def windows(text: str, source: str, tokenizer: Any, count: int, tokens: int) -> tuple[np.ndarray, Calibration]:
@@ -32,10 +30,11 @@ def windows(text: str, source: str, tokenizer: Any, count: int, tokens: int) -> 
     """
     # A window is about five characters a token; the margin keeps a large file from being tokenized whole.
     ids = tokenizer.backend_tokenizer.encode(text[: count * tokens * 16], add_special_tokens=False).ids
-    if len(ids) < tokens:
+    # The golden vectors are cut from the same tokens.
+    if len(ids) < max(tokens, GOLDEN_TOKENS):
         bad_input(
             source,
-            f"the calibration text has {len(ids)} tokens, less than one window of {tokens}",
+            f"the calibration text has {len(ids)} tokens, less than one window of {max(tokens, GOLDEN_TOKENS)}",
             "Give a longer text or a smaller --window-tokens",
         )
     found = min(count, len(ids) // tokens)

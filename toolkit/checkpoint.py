@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pocketzo.export.decoder import Decoder, check_family, read_decoder
-from pocketzo.runtime.errors import BadInput, bad_input
-from pocketzo.runtime.files import combined_sha256
+from pocketzo.export.decoder import Decoder, check_family, check_model_type, read_decoder
+from pocketzo.runtime.errors import BadInput, PocketzoError, bad_input
+from pocketzo.runtime.files import combined_sha256, read_json
 
 HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
 HUB_FILES = ["*.safetensors", "*.json", "*.jinja", "tokenizer.model"]
@@ -29,7 +28,8 @@ class Source:
     gguf: str | None
 
     @property
-    def _options(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
+        """What transformers' loaders need to know beside the folder."""
         return {"gguf_file": self.gguf} if self.gguf else {}
 
     def hash(self) -> str:
@@ -53,7 +53,7 @@ def find_source(checkpoint: str) -> Source:
     Raises BadInput if there is nothing of that name, if weights are missing, truncated or only in pickle form.
     """
     path = Path(checkpoint)
-    if path.suffix == ".gguf":
+    if path.suffix.lower() == ".gguf":
         if not path.is_file():
             bad_input(path, "there is no such GGUF file", "Check the path")
         _check_gguf(path)
@@ -71,30 +71,46 @@ def find_source(checkpoint: str) -> Source:
 
 def _download(hub_id: str) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
         return Path(snapshot_download(hub_id, allow_patterns=HUB_FILES))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as e:
-        reason = str(e).strip().splitlines()[0] if str(e).strip() else type(e).__name__
-        bad_input(hub_id, f"cannot be fetched from the hub ({reason})", "Check the name, or give a local folder")
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as e:
+        bad_input(
+            hub_id, f"cannot be fetched from the hub ({_first_line(e)})", "Check the name, or give a local folder"
+        )
 
 
 def _folder(folder: Path, name: str) -> Source:
     if not (folder / "config.json").is_file():
         bad_input(folder, "has no config.json", "Give a Hugging Face checkpoint folder")
+    _check_config(folder / "config.json")
     index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        try:
-            names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-        except (json.JSONDecodeError, KeyError, AttributeError, TypeError, UnicodeDecodeError):
-            bad_input(index, "is not a readable index of weights", "Copy the checkpoint again")
-    else:
-        names = ["model.safetensors"]
-    weights = [folder / str(n) for n in names]
+    weights = [folder / name for name in (_shards(index) if index.is_file() else ["model.safetensors"])]
     for path in weights:
         _check_safetensors(path)
     return Source(name, folder, weights, None)
+
+
+def _check_config(path: Path) -> None:
+    """Raises BadInput for what config.json alone can tell, before any library looks at the folder."""
+    config = read_json(path, "model configuration")
+    if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
+        bad_input(path, "names no model_type", "Give a Hugging Face checkpoint folder")
+    check_model_type(config["model_type"], path)
+    if "quantization_config" in config:
+        bad_input(path, "the checkpoint is quantized already", "Give the one that is not: pocketzo does it")
+
+
+def _shards(index: Path) -> list[str]:
+    content = read_json(index, "index of weights")
+    shards = content.get("weight_map") if isinstance(content, dict) else None
+    if not isinstance(shards, dict) or not shards:
+        bad_input(index, "holds no weight_map", "Copy the checkpoint again")
+    for name in shards.values():
+        if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors"):
+            bad_input(index, f"names {name!r}, which is not a .safetensors file beside it", "Copy it again")
+    return sorted(set(shards.values()))
 
 
 def _check_safetensors(path: Path) -> None:
@@ -134,12 +150,9 @@ def open_checkpoint(source: Source) -> Checkpoint:
     transformers.logging.set_verbosity_error()
     where = source.folder / source.gguf if source.gguf else source.folder
     try:
-        config = transformers.AutoConfig.from_pretrained(source.folder, local_files_only=True, **source._options)
-    except (OSError, ValueError, KeyError) as e:
-        bad_input(where, f"its configuration cannot be read ({_first_line(e)})", "Check config.json")
-    check_family(config, where)
-    try:
         with contextlib.redirect_stderr(io.StringIO()):  # the loaders draw progress bars of their own
+            config = transformers.AutoConfig.from_pretrained(source.folder, local_files_only=True, **source.options)
+            check_family(config, where)
             loaded: Any = transformers.AutoModelForCausalLM.from_pretrained(
                 source.folder,
                 dtype=torch.float32,
@@ -147,24 +160,43 @@ def open_checkpoint(source: Source) -> Checkpoint:
                 use_safetensors=True,
                 output_loading_info=True,
                 attn_implementation="sdpa",
-                **source._options,
+                **source.options,
             )
-            tokenizer = transformers.AutoTokenizer.from_pretrained(
-                source.folder, local_files_only=True, **source._options
-            )
-    except Exception as e:  # any loader error means that the files do not make a model
+    except (PocketzoError, MemoryError):
+        raise
+    except Exception as e:  # any other error of the loaders means that the files do not make a model
         raise BadInput(f"{where}: cannot be loaded ({_first_line(e)}). Copy the checkpoint again.") from e
     model, info = loaded
     if missing := sorted(info["missing_keys"]):
         bad_input(where, f"lacks {len(missing)} tensors, such as {missing[0]}", "Copy the checkpoint again")
-    if not getattr(tokenizer, "is_fast", False):
-        bad_input(where, "its tokenizer has no tokenizer.json form", "Convert it with transformers first")
+    tokenizer = _open_tokenizer(source, where)
+    if (largest := max(tokenizer.get_vocab().values())) >= model.config.vocab_size:
+        bad_input(
+            where,
+            f"its tokenizer has token {largest}, and the model's vocabulary ends at {model.config.vocab_size - 1}",
+            "Use the tokenizer that belongs to the model",
+        )
     rotary = model.model.rotary_emb
     decoder = read_decoder(
         model.config, rotary.inv_freq.float().numpy(), float(getattr(rotary, "attention_scaling", 1.0)), where
     )
     model.eval()
     return Checkpoint(source, model, decoder, tokenizer)
+
+
+def _open_tokenizer(source: Source, where: Path) -> Any:
+    import transformers
+
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            tokenizer = transformers.AutoTokenizer.from_pretrained(
+                source.folder, local_files_only=True, **source.options
+            )
+    except Exception as e:  # as above
+        bad_input(where, f"its tokenizer cannot be loaded ({_first_line(e)})", "Add the model's tokenizer.json")
+    if not getattr(tokenizer, "is_fast", False):
+        bad_input(where, "its tokenizer has no tokenizer.json form", "Convert it with transformers first")
+    return tokenizer
 
 
 def _first_line(error: BaseException) -> str:

@@ -83,9 +83,9 @@ def export_bundle(
     sensitivities = _gather(mask.layout, lambda name: f[name])
 
     with staged(out) as folder:
-        store = WeightsFile(folder / WEIGHTS)
-        stages.start("4-bit weights", sum(t.numel() for t in f.values()))
-        _store_weights(opened, mask.layout, f, store, stages)
+        with WeightsFile(folder / WEIGHTS) as store:
+            stages.start("4-bit weights", sum(t.numel() for t in f.values()))
+            _store_weights(opened, mask.layout, f, store, stages)
         stages.start("Graph, golden vectors and hashes", 0)
         eps = EPS[config.accuracy_level]
         golden = golden_vectors(opened.model, mask.layout, values, eps, calibration_windows.reshape(-1))

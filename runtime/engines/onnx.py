@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime
 
 from ..bundle import Bundle
-from ..errors import bad_input
+from ..errors import NotEnoughRoom, bad_input
 from ..examples import Batch
 
 
@@ -52,4 +52,12 @@ class OnnxEngine:
             "logit_bias": batch.logit_bias,
             "values": values,
         }
-        return self._session.run(["nll"], feeds)[0]
+        try:
+            return self._session.run(["nll"], feeds)[0]
+        except Exception as e:  # onnxruntime's exceptions share no base class
+            if "allocate" in str(e):
+                raise NotEnoughRoom(
+                    f"ONNX Runtime could not allocate the memory for {batch.input_ids.shape[0]} examples of"
+                    f" {batch.input_ids.shape[1]} tokens. Use a smaller --batch or shorter examples."
+                ) from e
+            raise

@@ -42,6 +42,8 @@ def make_task(definition: Any, where: object, tokenizer: Tokenizer, vocabulary: 
     kinds: dict[str, Callable[..., Task]] = {"classify": Classify, "complete": Complete}
     if not isinstance(definition, dict) or not isinstance(definition.get("kind"), str):
         bad_input(where, 'a task needs a "kind"', f"Use one of: {', '.join(kinds)}")
+    if unknown := sorted(set(definition) - {"kind", "prompt", "labels", "completion"}):
+        bad_input(where, f'the task has an unknown key "{unknown[0]}"', "Keys: kind, prompt, labels, completion")
     if definition["kind"] not in kinds:
         bad_input(where, f'task kind "{definition["kind"]}" is not known', f"Use one of: {', '.join(kinds)}")
     return kinds[definition["kind"]](definition, where, tokenizer, vocabulary, eos)

@@ -25,11 +25,10 @@ class Classify:
         self, definition: dict[str, Any], where: object, tokenizer: Tokenizer, vocabulary: int, eos: int | None
     ) -> None:
         """Raises BadInput if prompt or labels are missing, a label word is not one token, or two share a token."""
-        prompt, labels = definition.get("prompt"), definition.get("labels")
-        if not isinstance(prompt, str) or not template.fields(prompt):
-            bad_input(
-                where, '"prompt" must be a text with a place for a field', 'Such as "Review: {text}\\nSentiment:"'
-            )
+        labels = definition.get("labels")
+        prompt = template.check(definition.get("prompt"), where, "prompt", "Review: {text}\\nSentiment:")
+        if "label" in template.fields(prompt):
+            bad_input(where, '"prompt" shows the model the answer', "Remove {label} from it")
         if not isinstance(labels, dict) or len(labels) < 2 or not all(isinstance(w, str) for w in labels.values()):
             bad_input(
                 where, '"labels" must map at least two labels to words', 'Such as {"good": " good", "bad": " bad"}'
@@ -38,6 +37,8 @@ class Classify:
         self._tokenizer = tokenizer
         self._labels = list(labels)
         self._words = [_label_word(tokenizer, where, label, word) for label, word in labels.items()]
+        if max(self._words) >= vocabulary:
+            bad_input(where, "a label word is a token that the model does not have", "Choose another word")
         for i, word in enumerate(self._words):
             if (first := self._words.index(word)) != i:
                 bad_input(
@@ -51,11 +52,16 @@ class Classify:
 
     def _tokens_and_answer(self, record: Record) -> tuple[list[int], int]:
         label = record.fields.get("label")
+        if isinstance(label, int) and not isinstance(label, bool):
+            label = str(label)
         if label not in self._labels:
             known = ", ".join(self._labels)
             problem = 'lacks the key "label"' if label is None else f'label "{label}" is not one of the task\'s'
             raise BadInput(f"{record.where}: {problem} (labels: {known}). Mend the line or the task file.")
-        return self._tokenizer.prompt(template.fill(self._prompt, record)), self._labels.index(label)
+        tokens = self._tokenizer.prompt(template.fill(self._prompt, record))
+        if not tokens:
+            raise BadInput(f"{record.where}: the prompt is empty. Give it at least one character.")
+        return tokens, self._labels.index(label)
 
     def training_example(self, record: Record) -> Example:
         """Scores the right word at the last token of the prompt (L = 1)."""

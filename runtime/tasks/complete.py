@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..data import Record
-from ..errors import BadInput, bad_input
+from ..errors import BadInput
 from ..examples import Example
 from ..tokenizer import Tokenizer
 from . import template
@@ -26,8 +26,7 @@ class Complete:
         self._prompt = definition.get("prompt", "{prompt}")
         self._completion = definition.get("completion", "{completion}")
         for name, value in (("prompt", self._prompt), ("completion", self._completion)):
-            if not isinstance(value, str) or not template.fields(value):
-                bad_input(where, f'"{name}" must be a text with a place for a field', f'Such as "{{{name}}}"')
+            template.check(value, where, name, f"{{{name}}}")
         self._tokenizer = tokenizer
         self._end = [] if eos is None else [eos]
         self.logit_bias = np.zeros(vocabulary, dtype=np.float32)

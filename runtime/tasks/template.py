@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from ..data import Record
+from ..errors import bad_input
 
 _PLACE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -12,6 +14,13 @@ _PLACE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 def fields(template: str) -> list[str]:
     """The names of the places of `template`, in order."""
     return _PLACE.findall(template)
+
+
+def check(template: Any, where: object, key: str, example: str) -> str:
+    """`template` itself. Raises BadInput naming `where` and `key` unless it is a text with a place for a field."""
+    if not isinstance(template, str) or not fields(template):
+        bad_input(where, f'"{key}" must be a text with a place for a field', f'Such as "{example}"')
+    return template
 
 
 def fill(template: str, record: Record) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -53,6 +54,22 @@ def test_missing_file(copy):
         open_bundle(copy)
 
 
+def test_files_that_desktops_drop_do_no_harm(copy):
+    (copy / ".DS_Store").write_text("")
+    assert open_bundle(copy)
+
+
+def test_manifest_that_is_a_pipe_or_a_link(copy, tmp_path):
+    (copy / "manifest.json").rename(tmp_path / "manifest.json")
+    (copy / "manifest.json").symlink_to(tmp_path / "manifest.json")
+    with pytest.raises(BadInput, match="not a regular file"):
+        open_bundle(copy)
+    (copy / "manifest.json").unlink()
+    os.mkfifo(copy / "manifest.json")
+    with pytest.raises(BadInput, match="not a regular file"):
+        open_bundle(copy)
+
+
 def test_file_that_is_not_listed(copy):
     (copy / "extra.so").write_text("")
     with pytest.raises(BadInput, match=r"extra.so: is not listed"):
@@ -85,6 +102,7 @@ def test_file_name_that_is_a_path(copy, name):
         (lambda m: m["values"]["blocks"][0].update(offset=1), "expected at 0"),
         (lambda m: m["values"].update(file="gone.safetensors"), "gone.safetensors is used but not listed"),
         (lambda m: m["graphs"].clear(), "field graphs"),
+        (lambda m: m.update(task={"x": 1}), "field task.kind"),
     ],
 )
 def test_manifest_that_contradicts_itself(copy, change, reason):

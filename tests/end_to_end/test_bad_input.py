@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
-import subprocess
 
 import pytest
 
@@ -99,6 +99,51 @@ def test_truncated_gguf(export, tmp_path, size):
     refused(export(path), "cut.gguf", "truncated", "Copy the file again")
 
 
+@pytest.mark.parametrize("shard", ["../elsewhere.safetensors", "/etc/passwd", 7])
+def test_index_that_names_files_elsewhere(export, checkpoint, shard):
+    content = {"metadata": {}, "weight_map": {"lm_head.weight": shard}}
+    (checkpoint / "model.safetensors.index.json").write_text(json.dumps(content))
+    refused(export(checkpoint), "index.json", "beside it")
+
+
+def test_checkpoint_that_is_quantized_already(export, checkpoint):
+    edit_config(checkpoint, quantization_config={"quant_method": "gptq"})
+    refused(export(checkpoint), "quantized already")
+
+
+def test_architecture_that_nobody_knows(export, checkpoint):
+    edit_config(checkpoint, model_type="nosuch")
+    refused(export(checkpoint), "nosuch", "llama", "qwen3")
+
+
+def test_rotary_embedding_that_changes_with_length(export, checkpoint):
+    rope = {"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 2.0}
+    edit_config(checkpoint, rope_parameters=rope)
+    refused(export(checkpoint), '"dynamic"', "Supported: default")
+
+
+def edit_config(checkpoint, **changes):
+    config = json.loads((checkpoint / "config.json").read_text())
+    (checkpoint / "config.json").write_text(json.dumps({**config, **changes}))
+
+
+def test_missing_tokenizer(export, checkpoint):
+    for path in checkpoint.glob("tokenizer*"):
+        path.unlink()
+    refused(export(checkpoint), "tokenizer")
+
+
+def test_tokenizer_with_more_tokens_than_the_model(export, checkpoint):
+    content = json.loads((checkpoint / "tokenizer.json").read_text())
+    content["added_tokens"].append({**content["added_tokens"][0], "id": 512, "content": "<new>"})
+    (checkpoint / "tokenizer.json").write_text(json.dumps(content))
+    refused(export(checkpoint), "token 512", "ends at 511")
+
+
+def test_hub_id_that_cannot_be_one(export):
+    refused(export("foo/b--c"), "foo/b--c", "Check the name")
+
+
 def test_unsupported_architecture(export, tmp_path):
     make_checkpoint(tmp_path / "gpt", "gpt_neox")
     refused(export(tmp_path / "gpt"), "gpt_neox", "llama", "mistral", "qwen2", "qwen3")
@@ -149,6 +194,30 @@ def test_bundle_that_exists_is_kept(cli, tiny_checkpoint, tmp_path):
     assert (out / "precious").read_text() == "mine"
 
 
+def test_force_removes_nothing_but_a_bundle(cli, tiny_bundle, tiny_checkpoint, tmp_path):
+    export = ["export", tiny_checkpoint, "--force", "--out"]
+    extension = tmp_path / "extension"
+    extension.mkdir()
+    (extension / "manifest.json").write_text('{"manifest_version": 3}')
+    refused(cli(*export, extension), "is not a bundle")
+    bundle = shutil.copytree(tiny_bundle.directory, tmp_path / "bundle")
+    (bundle / "thesis.txt").write_text("mine")
+    refused(cli(*export, bundle), "thesis.txt", "Move it away first")
+    (tmp_path / "link").symlink_to(bundle)
+    refused(cli(*export, tmp_path / "link"), "is a link")
+    assert (bundle / "thesis.txt").read_text() == "mine"
+
+
+def test_current_folder_is_not_replaced(cli, tiny_bundle, tiny_checkpoint, tmp_path, monkeypatch):
+    monkeypatch.chdir(shutil.copytree(tiny_bundle.directory, tmp_path / "bundle"))
+    refused(cli("export", tiny_checkpoint, "--force", "--out", "."), "the current folder")
+
+
+@pytest.mark.parametrize("out", ["task.json", "task.json/out"])
+def test_destination_that_cannot_be(cli, tiny_checkpoint, files, out):
+    refused(cli("export", tiny_checkpoint, "--out", files / out), "out" if "/" in out else "exists already")
+
+
 def test_bundle_is_replaced_with_force(cli, tiny_checkpoint, tmp_path):
     out = tmp_path / "out"
     arguments = ["export", tiny_checkpoint, "--out", out, "--windows", 2, "--window-tokens", 32, "--density"]
@@ -160,17 +229,29 @@ def test_bundle_is_replaced_with_force(cli, tiny_checkpoint, tmp_path):
 
 
 def test_disk_that_fills_up_leaves_no_bundle(cli, tiny_checkpoint, tmp_path):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=120k", "tmpfs", disk], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("needs the right to mount a small file system")
+    """A limit on the size of files stands for a disk that is full: any user may set one."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
-        done = cli("export", tiny_checkpoint, "--out", disk / "out", "--windows", 2, "--window-tokens", 32)
-        refused(done, "the disk is full", str(disk / "out"))
-        assert list(disk.iterdir()) == []
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))
+        done = cli("export", tiny_checkpoint, "--out", tmp_path / "out", "--windows", 2, "--window-tokens", 32)
     finally:
-        subprocess.run(["umount", disk], check=True)
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    refused(done, "the disk is full", str(tmp_path / "out"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_disk_that_fills_up_during_a_run_keeps_what_was_written(cli, tiny_bundle, files):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    arguments = ["--task", files / "task.json", "--train", files / "train.jsonl", "--validation",
+                 files / "validation.jsonl", "--run", files / "run", "--steps", 500, "--batch", 2]  # fmt: skip
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, limits[1]))
+        done = cli("tune", tiny_bundle.directory, *arguments)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    refused(done, "the disk is full", str(files / "run"))
+    lines = (files / "run/trajectory.jsonl").read_text().splitlines()
+    assert json.loads((files / "run/metrics.json").read_text())["steps"] == len(lines) - 1 - (lines[-1][-1] != "}")
 
 
 def test_disk_too_small_is_found_before_the_work(cli, tiny_checkpoint, tmp_path, monkeypatch):
@@ -232,6 +313,9 @@ def test_labels_of_several_tokens_that_share_the_first(tune):
         ({"kind": "classify", "prompt": "no place", "labels": {"a": " a", "b": " t"}}, "prompt"),
         ({"kind": "classify", "prompt": "{text}", "labels": {"a": " a"}}, "at least two labels"),
         ([], "not a JSON object"),
+        ({**TASK, "prompt": "{text} {label}"}, "shows the model the answer"),
+        ({**TASK, "labls": {}}, 'unknown key "labls"'),
+        ({**TASK, "prompt": "{text}", "labels": {"a": " a", "b": "\ud800"}}, "task.json"),
     ],
 )
 def test_task_that_is_incomplete(tune, task, word):
@@ -248,6 +332,10 @@ def test_task_that_is_incomplete(tune, task, word):
         ({"text": "x"}, 'lacks the key "label"'),
         ({"text": "x", "label": "c"}, 'label "c" is not one of'),
         ({"text": 7, "label": "a"}, '"text" is int'),
+        ({"text": "half \ud83d", "label": "a"}, "lone surrogate"),
+        ('{"text": "x", "label": ' + "9" * 5000 + "}", "is not JSON"),
+        ('{"text": "x", "text": "y", "label": "a"}', "given twice"),
+        ('{"text": "x", "label": NaN}', "NaN is not a JSON number"),
         ({"text": "word " * 300, "label": "a"}, "the model's context is 256"),
     ],
 )
@@ -259,6 +347,74 @@ def test_bad_data_line(tune, place, line, reason):
 @pytest.mark.parametrize("place", ["train", "validation"])
 def test_empty_split(tune, place):
     refused(tune(**{place: []}), f"{place}.jsonl", "holds no example")
+
+
+def test_numbers_serve_as_labels_where_the_task_has_them(tune):
+    task = {**TASK, "labels": {"0": " a", "1": " t"}}
+    lines = [{**line, "label": i % 2} for i, line in enumerate(LINES)]
+    assert tune(task=task, train=lines, validation=lines[:8]).code == 0
+
+
+def test_empty_prompt(cli, tiny_bundle):
+    from pocketzo.runtime.data import Record
+    from pocketzo.runtime.errors import BadInput
+    from pocketzo.runtime.tasks.classify import Classify
+    from pocketzo.runtime.tokenizer import Tokenizer
+
+    tokenizer = Tokenizer.open(tiny_bundle.directory / "tokenizer.json")
+    tokenizer.prompt = tokenizer.continuation  # a tokenizer that puts nothing before a text
+    task = Classify({**TASK, "prompt": "{text}"}, "task", tokenizer, 512, None)
+    with pytest.raises(BadInput, match="line 7: the prompt is empty"):
+        task.training_example(Record({"text": "", "label": "a"}, "line 7"))
+
+
+def test_training_file_does_not_validate(tune):
+    refused(tune(validation=LINES), "validation.jsonl", "is the training file too")
+
+
+def test_data_from_a_pipe_is_hashed_as_it_was_read(tmp_path):
+    from pocketzo.runtime.data import read_data
+    from pocketzo.runtime.files import sha256
+
+    path = tmp_path / "train.jsonl"
+    path.write_text('{"text": "a"}\n')
+    reader, writer = os.pipe()
+    os.write(writer, path.read_bytes())
+    os.close(writer)
+    assert read_data(path.parent / f"/dev/fd/{reader}").hash == sha256(path)
+
+
+@pytest.mark.parametrize("option", ["--train", "--task", "--validation"])
+@pytest.mark.parametrize("path", ["", "train.jsonl/x", "n" * 300])
+def test_path_that_is_no_file(tune, files, option, path):
+    refused(tune(option, files / path), "cannot be read" if path else "is a directory")
+
+
+def test_run_that_would_destroy_something(cli, tune, tiny_bundle, files):
+    refused(tune("--run", files / "train.jsonl"), "train.jsonl", "is a file")
+    for place in (tiny_bundle.directory, tiny_bundle.directory / "run"):
+        refused(tune("--run", place), "which holds a manifest.json", "outside of bundles")
+    (files / "mine").mkdir()
+    (files / "mine/values.safetensors").write_text("precious")
+    refused(tune("--run", files / "mine"), "holds a run already")
+    assert (files / "mine/values.safetensors").read_text() == "precious"
+    assert cli("verify", tiny_bundle.directory).code == 0
+
+
+def test_perturbation_that_vanishes(tune):
+    refused(tune("--eps", 1e-300), "--eps 1e-300", "vanishes", code=2)
+
+
+def test_values_of_no_bundle(cli, tiny_bundle, files):
+    values = tiny_bundle.directory / "values.safetensors"
+    done = cli("evaluate", tiny_bundle.directory, "--task", files / "task.json", "--data", files / "validation.jsonl",
+               "--values", values)  # fmt: skip
+    refused(done, "names no bundle")
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "manifest.json"])
+def test_bundle_that_is_a_file(cli, tiny_bundle, path):
+    refused(cli("inspect", tiny_bundle.directory / path), "manifest")
 
 
 def test_data_that_is_not_text(cli, tiny_bundle, files):
@@ -282,7 +438,9 @@ def test_values_of_another_bundle(cli, tiny_bundle, files, tune, tmp_path):
 
     assert tune().code == 0
     path = tmp_path / "other.safetensors"
-    save_file(load_file(files / "run/values.safetensors"), path, metadata={"bundle": "0" * 64})
+    save_file(
+        load_file(files / "run/values.safetensors"), path, metadata={"pocketzo": json.dumps({"bundle": "0" * 64})}
+    )
     done = cli("evaluate", tiny_bundle.directory, "--task", files / "task.json", "--data", files / "validation.jsonl",
                "--values", path)  # fmt: skip
     refused(done, "other.safetensors", "tuned on")

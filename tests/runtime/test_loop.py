@@ -6,7 +6,7 @@ from pocketzo.runtime.config import TuneConfig
 from pocketzo.runtime.directions import directions
 from pocketzo.runtime.errors import BadInput, UsageError
 from pocketzo.runtime.examples import Batch
-from pocketzo.runtime.loop import State, mean_loss, run, update, zo_step
+from pocketzo.runtime.loop import State, mean_loss, run, updated, zo_step
 
 ONE = np.zeros((1, 1), dtype=np.int64)
 BATCH = Batch(ONE, ONE, ONE, np.zeros(1, dtype=np.float32))
@@ -22,6 +22,11 @@ class Function:
 
     def nll(self, batch, values):
         return np.array([[[self.function(v)]] for v in values], dtype=np.float32)
+
+
+def steps(engine, state, config):
+    """Every step of a run on the one batch there is."""
+    return run(engine, iter(lambda: BATCH, None), state, config, lambda step: None)
 
 
 def test_projected_gradient_of_a_linear_loss_is_its_product_with_the_direction():
@@ -46,7 +51,7 @@ def test_scaling_the_loss_does_not_change_the_run():
     ends = []
     for scale in (1, 1024):
         state = State(np.zeros(20, np.float32))
-        list(run(Function(lambda v, s=scale: s * np.sum((v - target) ** 2)), iter(lambda: BATCH, None), state, CONFIG))
+        list(steps(Function(lambda v, s=scale: s * np.sum((v - target) ** 2)), state, CONFIG))
         ends.append(state.values)
     np.testing.assert_array_equal(*ends)
 
@@ -57,7 +62,7 @@ CONFIG = TuneConfig(steps=400, lr=0.02, eps=0.01)
 def test_a_quadratic_is_descended():
     target = np.linspace(0, 1, 20, dtype=np.float32)
     state = State(np.zeros(20, np.float32))
-    list(run(Function(lambda v: np.sum((v - target) ** 2)), iter(lambda: BATCH, None), state, CONFIG))
+    list(steps(Function(lambda v: np.sum((v - target) ** 2)), state, CONFIG))
     assert np.sum((state.values - target) ** 2) < 0.05 * np.sum(target**2)
 
 
@@ -66,19 +71,32 @@ def test_replaying_projected_gradients_gives_the_same_bits():
     config = TuneConfig(steps=30, directions=2, eps=0.05, lr=0.1)
     start = rng.standard_normal(33).astype(np.float32)
     state, replayed = State(start.copy()), State(start.copy())
-    for step in run(Function(lambda v: np.sum(np.sin(v))), iter(lambda: BATCH, None), state, config):
+    for step in steps(Function(lambda v: np.sum(np.sin(v))), state, config):
         z = directions(config.seed, replayed.step, 2, 33)
-        update(replayed, np.array(step.projected_gradients), z, config)
+        replayed = updated(replayed, np.array(step.projected_gradients), z, config)
     assert state.values.tobytes() == replayed.values.tobytes()
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_loss_that_is_not_finite_stops_with_the_values_untouched(bad):
     state = State(np.ones(4, np.float32))
-    with pytest.raises(BadInput, match=r"step 1: the loss is not a finite number.*smaller --lr than 0.001"):
+    with pytest.raises(BadInput, match=r"step 1: the loss or a value is not a finite number.*smaller --lr than 0.001"):
         zo_step(Function(lambda v: bad), BATCH, state, TuneConfig(eps=0.1))
     assert state.step == 0
     assert state.values.tolist() == [1, 1, 1, 1]
+
+
+def test_a_step_is_recorded_before_it_counts():
+    state, seen = State(np.ones(4, np.float32)), []
+
+    def record(step):
+        seen.append((step.step, state.step, state.values.tolist()))
+        raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="full"):
+        zo_step(Function(np.sum), BATCH, state, TuneConfig(eps=0.1), record)
+    assert seen == [(1, 0, [1, 1, 1, 1])]
+    assert state.step == 0
 
 
 def test_mean_loss_weighs_examples_alike_whatever_their_labels():
@@ -88,7 +106,8 @@ def test_mean_loss_weighs_examples_alike_whatever_their_labels():
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("steps", 0), ("lr", float("nan")), ("eps", -1.0), ("seed", -1), ("rms_decay", 1.0)]
+    ("field", "value"),
+    [("steps", 0), ("lr", float("nan")), ("eps", -1.0), ("seed", -1), ("rms_decay", 1.0), ("lr", 2.0)],
 )
 def test_settings_out_of_range_are_named(field, value):
     with pytest.raises(UsageError, match=f"--{field.replace('_', '-')} "):

@@ -102,7 +102,9 @@ def test_real_tokenizers_give_transformers_tokens(model, shared, export_once):
     )
     for line in (shared / "data/sst2/validation.jsonl").read_text().splitlines()[:100] + TEXTS:
         assert ours.prompt(line) == theirs(line).input_ids
-        assert ours.continuation(line) == theirs(line, add_special_tokens=False).input_ids
+        joint = theirs("Sentiment: " + line, add_special_tokens=False).input_ids
+        assert ours.continuation("Sentiment: " + line)[-3:] == joint[-3:]
+        assert ours.prompt("Sentiment:") + ours.continuation(" " + line) == theirs("Sentiment: " + line).input_ids
 
 
 def test_empty_prompt_or_completion_is_named(tiny_bundle):

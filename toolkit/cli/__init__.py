@@ -46,7 +46,6 @@ def main() -> NoReturn:
     """Run the command line; exit codes: 0 done, 2 wrong usage, 3 bad input, 4 not enough room, 130 interrupted."""
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        app()
+        sys.exit(app(standalone_mode=False) or 0)
     except BaseException as e:
         sys.exit(report_error(e))
-    sys.exit(0)

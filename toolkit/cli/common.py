@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import traceback
 from typing import Annotated, Any
@@ -31,7 +32,13 @@ def report_error(error: BaseException) -> int:
         return error.code if isinstance(error.code, int) else 1
     if _debug:
         traceback.print_exception(error)
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, BrokenPipeError):  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    if hasattr(error, "show") and hasattr(error, "exit_code"):  # the argument parser's own errors share no public base
+        error.show()
+        return error.exit_code
+    if isinstance(error, (KeyboardInterrupt, typer.Abort)):
         print("pocketzo: interrupted; nothing was left half-written.", file=sys.stderr)  # noqa: T201
         return 130
     if isinstance(error, PocketzoError):

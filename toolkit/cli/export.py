@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +16,7 @@ EXAMPLES = """Examples:\n
   pocketzo export HuggingFaceTB/SmolLM2-135M --out smol.pocketzo --calibration my-notes.txt"""
 
 
-class Scope(str, Enum):
+class Scope(StrEnum):
     """What is tuned together."""
 
     channels = "channels"
@@ -31,7 +31,7 @@ def export(
         typer.Option(help="UTF-8 text like the model's pre-training text; a short one is built in."),
     ] = None,
     windows: Annotated[int, typer.Option(help="Windows of the text to measure sensitivity on.", min=1)] = 32,
-    window_tokens: Annotated[int, typer.Option(help="Tokens a window.", min=2)] = 256,
+    window_tokens: Annotated[int, typer.Option(help="Tokens a window.", min=32)] = 256,
     scope: Annotated[Scope, typer.Option(help="Tune whole input channels, or single weights.")] = Scope.channels,
     density: Annotated[float, typer.Option(help="Share of the weights to tune, over 0 and at most 1.")] = 0.001,
     per_layer: Annotated[

@@ -36,7 +36,7 @@ def inspect(
         content = {"hash": opened.hash, "bytes": total, "memory_bytes": memory, **manifest.model_dump()}
         print_json(content)
         return
-    console = Console()
+    console = Console(markup=False, highlight=False)
     facts = Table.grid(padding=(0, 2))
     quantization = manifest.quantization
     for label, text in [
@@ -59,7 +59,7 @@ def inspect(
         ),
         ("perturbation", f"eps {manifest.estimator.eps:g}"),
         ("engines", ", ".join(f"{g.engine} {g.minimum_engine_version} or later" for g in manifest.graphs)),
-        ("task", "none stored" if manifest.task is None else f"{manifest.task['kind']} (default)"),
+        ("task", "none stored" if manifest.task is None else f"{manifest.task.kind} (default)"),
         ("size", f"{size(total)}: " + ", ".join(f"{n} {size(e.bytes)}" for n, e in manifest.files.items())),
         ("memory", f"about {size(memory)} for a run with {batch} examples of {tokens} tokens a step"),
         ("hash", opened.hash),

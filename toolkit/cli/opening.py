@@ -17,7 +17,8 @@ def open_with_task(bundle: Path, task: Path | None) -> tuple[Bundle, Task, dict[
     Raises BadInput for a bad bundle or task, UsageError if there is no task at all.
     """
     opened = open_bundle(bundle)
-    definition = read_task(task) if task else opened.manifest.task
+    stored = opened.manifest.task
+    definition = read_task(task) if task else stored.model_dump() if stored else None
     if definition is None:
         raise UsageError(f"{bundle} stores no default task. Give one with --task TASK.json.")
     model = opened.manifest.model

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
+from typing import Self
 
 from pocketzo.runtime.evaluate import Evaluation
 from pocketzo.runtime.loop import Step
@@ -18,7 +19,6 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from typing_extensions import Self
 
 from .common import percent
 
