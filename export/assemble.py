@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 from pocketzo.runtime import __version__
-from pocketzo.runtime.files import sha256, write_json, write_tensors
+from pocketzo.runtime.files import sha256, write_tensors
 from pocketzo.runtime.manifest import (
     NAME,
     SCHEMA,
@@ -24,6 +25,7 @@ from pocketzo.runtime.manifest import (
     Task,
     Tensor,
     Values,
+    seal,
 )
 
 from .decoder import Decoder
@@ -70,7 +72,8 @@ def assemble(folder: Path, store: WeightsFile, contents: Contents) -> Manifest:
         (folder / CHAT_TEMPLATE).write_text(contents.chat_template, encoding="utf-8")
     write_tensors(folder / GOLDEN, contents.golden)
     manifest = _manifest(folder, step, contents)
-    write_json(folder / NAME, manifest.model_dump())
+    text = json.dumps(manifest.model_dump(), indent=2, ensure_ascii=False, allow_nan=False)
+    (folder / NAME).write_bytes(seal(text.encode()))
     return manifest
 
 

@@ -34,14 +34,14 @@ def epoch_batches(lengths: Sequence[int], batch: int, seed: int, epoch: int) -> 
     return [batches[i] for i in permutation(seed, epoch, 1, len(batches))]
 
 
-def training_batches(examples: Sequence[Example], batch: int, seed: int) -> Iterator[list[Example]]:
-    """Batches without end: epoch after epoch, each in an order of its own."""
+def training_batches(examples: Sequence[Example], batch: int, seed: int, step: int = 0) -> Iterator[list[Example]]:
+    """Batches without end from that of `step` (from 0) on: epoch after epoch, each in an order of its own."""
     lengths = [len(e.tokens) for e in examples]
-    epoch = 0
+    epoch, within = divmod(step, len(lengths) // min(batch, len(lengths)))
     while True:
-        for indices in epoch_batches(lengths, batch, seed, epoch):
+        for indices in epoch_batches(lengths, batch, seed, epoch)[within:]:
             yield [examples[i] for i in indices]
-        epoch += 1
+        epoch, within = epoch + 1, 0
 
 
 def evaluation_batches(examples: Sequence[Example], vocabulary: int, tokens: int = 1024) -> Iterator[list[int]]:

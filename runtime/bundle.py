@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,11 +10,13 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from .errors import bad_input
-from .files import parse_json, sha256
-from .manifest import NAME, Graph, Manifest, read_manifest
+from .files import sha256
+from .manifest import NAME, Graph, Manifest, Values, read_manifest
+from .onnx_references import read_references
+from .tokenizer import NAME as TOKENIZER
+from .values_file import ValuesFile, read_values
 
-METADATA = "pocketzo"
-"""key of a values file's metadata: JSON with the hash of its bundle and the step"""
+UNSAFE = "Do not use this bundle"
 FIX = "Copy the bundle again or export it again"
 
 
@@ -35,36 +38,35 @@ class Bundle:
 
     def initial_values(self) -> np.ndarray:
         """The untuned values, fp32 [K]. Raises BadInput if the file disagrees with the manifest."""
-        return _read_tensor(self.directory / self.manifest.values.file, self.manifest.values.count)[0]
+        return read_values(self.directory / self.manifest.values.file, self.manifest.values.count).values
 
-    def tuned_values(self, path: Path) -> np.ndarray:
-        """Values that a run wrote, fp32 [K]. Raises BadInput if they belong to another bundle or are damaged."""
-        values, owner = _read_tensor(path, self.manifest.values.count)
-        if owner != self.hash:
+    def tuned_values(self, path: Path) -> ValuesFile:
+        """Values that a run wrote. Raises BadInput if they belong to another bundle or are damaged."""
+        file = read_values(path, self.manifest.values.count)
+        if file.bundle != self.hash:
             bad_input(
                 path,
-                f"was tuned on the bundle {owner[:16]}..., and {self.directory} is {self.hash[:16]}..."
-                if owner
+                f"was tuned on the bundle {file.bundle[:16]}..., and {self.directory} is {self.hash[:16]}..."
+                if file.bundle
                 else "names no bundle that it was tuned on",
                 "Use values that `pocketzo tune` wrote for this bundle",
             )
-        return values
+        return file
 
 
-def open_bundle(directory: Path, hashes: bool = True) -> Bundle:
-    """Open the bundle in `directory`, checking sizes and (unless `hashes` is off) the SHA-256 of every file.
+def open_bundle(
+    directory: Path, hashes: bool = True, progress: Callable[[int, int], None] = lambda done, total: None
+) -> Bundle:
+    """Open the bundle in `directory`, checking everything that docs/bundle.md lists under "What opening checks".
 
-    Raises BadInput naming the first file that is missing, of another size, altered, or not listed.
+    `hashes` off leaves out the SHA-256 of the files, for those who have just written them; `progress` is told bytes
+    hashed and bytes in all. Raises BadInput naming the first file that is missing, altered, not listed, or that refers
+    to something outside of the bundle.
     """
     manifest = read_manifest(directory)
-    listed = set(manifest.files)
-    for path in sorted(directory.iterdir()):
-        # A name that begins with a dot cannot be listed, so nothing refers to it: desktops drop such files.
-        if path.name not in listed | {NAME} and not path.name.startswith("."):
-            bad_input(path, "is not listed in the manifest", "Remove it")
-    for name in [manifest.values.file, manifest.golden.file, *(g.file for g in manifest.graphs)]:
-        if name not in listed:
-            bad_input(directory / NAME, f"{name} is used but not listed under files", FIX)
+    _check_names(directory, manifest)
+    total = sum(entry.bytes for entry in manifest.files.values())
+    done = 0
     for name, entry in manifest.files.items():
         path = directory / name
         if path.is_symlink() or not path.is_file():
@@ -72,33 +74,58 @@ def open_bundle(directory: Path, hashes: bool = True) -> Bundle:
         size = path.stat().st_size
         if size != entry.bytes:
             bad_input(path, f"has {size} bytes, the manifest says {entry.bytes}", FIX)
-        if hashes and sha256(path) != entry.sha256:
+        if hashes and sha256(path, lambda n, done=done: progress(done + n, total)) != entry.sha256:  # type: ignore[misc]
             bad_input(path, "its SHA-256 differs from the manifest's: it was altered or damaged", FIX)
+        done += size
+    for graph in manifest.graphs:
+        if graph.file.endswith(".onnx"):
+            _check_references(directory / graph.file, graph, set(manifest.files))
+    _check_entries(directory / manifest.values.file, manifest.values)
     return Bundle(directory, manifest, sha256(directory / NAME))
 
 
-def _owner(metadata: str | None) -> str | None:
-    """The bundle's hash in the metadata of a values file, or None if there is none."""
-    try:
-        content = parse_json(metadata or "null")
-    except ValueError:
-        return None
-    return content["bundle"] if isinstance(content, dict) and isinstance(content.get("bundle"), str) else None
+def _check_names(directory: Path, manifest: Manifest) -> None:
+    """Every file that is there is listed, and every file that is used."""
+    listed = set(manifest.files)
+    for path in sorted(directory.iterdir()):
+        # A name that begins with a dot cannot be listed, so nothing refers to it: desktops drop such files.
+        if path.name not in listed | {NAME} and not path.name.startswith("."):
+            bad_input(path, "is not listed in the manifest", "Remove it")
+    for name in [manifest.values.file, manifest.golden.file, TOKENIZER, *(g.file for g in manifest.graphs)]:
+        if name not in listed:
+            bad_input(directory / NAME, f"{name} is used but not listed under files", FIX)
 
 
-def _read_tensor(path: Path, count: int) -> tuple[np.ndarray, str | None]:
-    """The tensor `values` of a safetensors file, fp32 [K], and the hash of the bundle that it names (or None)."""
+def _check_references(path: Path, graph: Graph, listed: set[str]) -> None:
+    """An engine opens what an ONNX file points to, so it must point at the bundle's files and known operators only."""
+    found = read_references(path)
+    if strange := sorted(found.files - listed):
+        bad_input(path, f"reads its weights from {strange[0]!r}, which is not a file of the bundle", UNSAFE)
+    if strange := sorted(found.domains - set(graph.domains)):
+        bad_input(path, f"uses operators of the domain {strange[0]!r}, which the manifest does not list", UNSAFE)
+    if found.other:
+        bad_input(path, f"holds a {sorted(found.other)[0]}, which a step graph never does", UNSAFE)
+
+
+def _check_entries(path: Path, values: Values) -> None:
+    """The entries and sensitivities have the shapes, order and range that the layout says."""
+    tensors = _tensors(path, ("values", "entries", "sensitivity"))
+    entries, wanted = tensors["entries"], sum(block.entries for block in values.blocks)
+    if entries.dtype != np.int64 or entries.shape != (wanted,):
+        bad_input(path, f"expected `entries` as int64 [{wanted}], found {entries.dtype} {list(entries.shape)}", FIX)
+    for name in ("values", "sensitivity"):
+        if tensors[name].dtype != np.float32 or tensors[name].shape != (values.count,):
+            bad_input(path, f"expected `{name}` as float32 [{values.count}]", FIX)
+    for block in values.blocks:
+        part = entries[block.entries_offset : block.entries_offset + block.entries]
+        end = block.columns if values.scope == "channels" else block.rows * block.columns
+        if part[0] < 0 or part[-1] >= end or (np.diff(part) <= 0).any():
+            bad_input(path, f"the entries of {block.layer} do not ascend from 0 to {end - 1}", FIX)
+
+
+def _tensors(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
     try:
         with safe_open(path, framework="numpy") as f:
-            owner = _owner((f.metadata() or {}).get(METADATA))
-            values = f.get_tensor("values") if "values" in f.keys() else None  # noqa: SIM118
-    except FileNotFoundError:
-        bad_input(path, "there is no such values file", "Check the path")
-    except (SafetensorError, OSError, ValueError) as e:
-        bad_input(path, f"is not a readable safetensors file ({e})", "Use a values file that `pocketzo tune` wrote")
-    if values is None or values.dtype != np.float32 or values.shape != (count,):
-        found = "none" if values is None else f"{values.dtype} {list(values.shape)}"
-        bad_input(path, f"expected `values` as float32 [{count}], found {found}", "Use values tuned on this bundle")
-    if not np.isfinite(values).all():
-        bad_input(path, "holds NaN or infinite values", "Use an earlier values file, such as best.safetensors")
-    return values, owner
+            return {name: f.get_tensor(name) for name in names}
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as e:
+        bad_input(path, f"is not a safetensors file with {', '.join(names)} ({e})", FIX)

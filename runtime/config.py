@@ -15,15 +15,15 @@ class TuneConfig:
     Raises UsageError when a value lies outside its limits.
     """
 
-    steps: int = field(default=200, metadata={"help": "Steps of the loop.", "least": 1})
-    batch: int = field(default=16, metadata={"help": "Examples a step (B).", "least": 1})
+    steps: int = field(default=200, metadata={"help": "Steps of the loop.", "least": 1, "most": 10**9})
+    batch: int = field(default=16, metadata={"help": "Examples a step (B).", "least": 1, "most": 2**16})
     lr: float = field(default=1e-3, metadata={"help": "Change of each value per step, for a typical gradient."})
     eps: float = field(default=0.0, metadata={"help": "Size of the perturbation; 0 takes the bundle's own."})
-    directions: int = field(default=1, metadata={"help": "Directions a step (Q), averaged.", "least": 1})
+    directions: int = field(default=1, metadata={"help": "Directions a step (Q), averaged.", "least": 1, "most": 2**10})
     rms_decay: float = field(default=0.99, metadata={"help": "Memory of the running rms of projected gradients."})
     seed: int = field(default=0, metadata={"help": "Seed of directions and data order.", "least": 0})
     evaluate_every: int = field(
-        default=50, metadata={"help": "Steps between evaluations on the validation file.", "least": 1}
+        default=50, metadata={"help": "Steps between evaluations on the validation file.", "least": 1, "most": 10**9}
     )
 
     def __post_init__(self) -> None:
@@ -32,6 +32,8 @@ class TuneConfig:
             least = f.metadata.get("least")
             if least is not None and value < least:
                 raise UsageError(f"{option} {value}: must be at least {least}.")
+            if value > f.metadata.get("most", math.inf):
+                raise UsageError(f"{option} {value}: must be at most {f.metadata['most']}.")
             if not math.isfinite(value) or value < 0:
                 raise UsageError(f"{option} {value}: must be a number that is not negative.")
         if self.lr > 1:

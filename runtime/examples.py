@@ -50,6 +50,18 @@ def collate(examples: Sequence[Example], logit_bias: np.ndarray) -> Batch:
     return Batch(input_ids, positions, targets, logit_bias)
 
 
+def check_range(batch: Batch) -> None:
+    """Raises BadInput if a token, label or position lies outside of what it points into: engines read on regardless."""
+    tokens, vocabulary = batch.input_ids.shape[1], len(batch.logit_bias)
+    for name, array, least, end in (
+        ("input_ids", batch.input_ids, 0, vocabulary),
+        ("label_ids", batch.label_ids, -1, vocabulary),
+        ("label_positions", batch.label_positions, 0, tokens),
+    ):
+        if array.min() < least or array.max() >= end:
+            raise BadInput(f"{name}: {array.min()} to {array.max()}, and the limits are {least} and {end - 1}.")
+
+
 def check_length(example: Example, context_tokens: int) -> Example:
     """Raises BadInput if `example` is longer than the model's context."""
     if len(example.tokens) > context_tokens:

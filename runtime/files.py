@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 from safetensors.numpy import save
@@ -68,12 +68,17 @@ def write_tensors(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str
     write_atomically(path, lambda p: p.write_bytes(content))
 
 
-def sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal, read in chunks so that size does not matter."""
-    digest = hashlib.sha256()
+def sha256(path: Path, progress: Callable[[int], None] = lambda done: None) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal, read in chunks so that size does not matter.
+
+    `progress` is told the bytes read so far.
+    """
+    digest, done = hashlib.sha256(), 0
     with open(path, "rb") as f:
         while chunk := f.read(CHUNK):
             digest.update(chunk)
+            done += len(chunk)
+            progress(done)
     return digest.hexdigest()
 
 
@@ -91,6 +96,19 @@ def read_file(path: Path, what: str, limit: int = MEMORY_LIMIT) -> bytes:
     if len(content) > limit:
         bad_input(path, f"the {what} has more than {limit:,} bytes, the limit", "Use a smaller one")
     return content
+
+
+@contextlib.contextmanager
+def open_regular(path: Path, what: str) -> Iterator[BinaryIO]:
+    """Open a file that is none of a pipe, a device or a directory. Raises BadInput (naming `what`) if it cannot."""
+    if path.exists() and not path.is_file():
+        bad_input(path, f"is not a {what} but something else than a file", "Check the path")
+    try:
+        file = open(path, "rb")  # noqa: SIM115
+    except OSError as e:
+        bad_input(path, f"the {what} cannot be read ({e.strerror})", "Check the path")
+    with file:
+        yield file
 
 
 def decode_text(content: bytes, path: Path, what: str) -> str:

@@ -77,8 +77,9 @@ def updated(state: State, g: np.ndarray, z: np.ndarray, config: TuneConfig) -> S
     rms = math.sqrt(mean_square / (1 - bias))
     values = state.values
     if rms > 0:
-        for g_q, z_q in zip(g.tolist(), z, strict=True):
-            values = values - np.float32(config.lr * g_q / rms / len(g)) * z_q
+        with np.errstate(over="ignore", invalid="ignore"):
+            for g_q, z_q in zip(g.tolist(), z, strict=True):
+                values = values - np.float32(config.lr * g_q / rms / len(g)) * z_q
     return State(values, mean_square, bias, state.step + 1)
 
 

@@ -5,21 +5,24 @@ docs/bundle.md describes every field. Export imports this schema, so that writer
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .errors import bad_input
-from .files import read_json
+from .files import open_regular, parse_json
 
 SCHEMA: Literal[1] = 1
 NAME = "manifest.json"
+SEAL_BEGIN, SEAL_END = b',\n  "seal": "', b'"\n}\n'
 MANIFEST_LIMIT = 1 << 26
 """bytes; a manifest takes about 250 a layer"""
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$")]
+Text = Annotated[str, Field(max_length=1000)]
 Count = Annotated[int, Field(ge=0, lt=2**40)]
 Positive = Annotated[int, Field(gt=0, lt=2**40)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -40,8 +43,8 @@ class FileEntry(_Strict):
 class Model(_Strict):
     """The language model that the bundle was made from."""
 
-    name: str
-    family: str
+    name: Text
+    family: Text
     checkpoint_sha256: Sha256
     parameters: Positive
     layers: Positive
@@ -64,7 +67,7 @@ class Quantization(_Strict):
 class Calibration(_Strict):
     """The text whose squared gradients are the sensitivity."""
 
-    source: str
+    source: Text
     sha256: Sha256
     windows: Positive
     window_tokens: Positive
@@ -78,7 +81,7 @@ class Block(_Strict):
     tensor of values.safetensors begins.
     """
 
-    layer: str
+    layer: Text
     rows: Positive
     columns: Positive
     offset: Count
@@ -98,27 +101,27 @@ class Values(_Strict):
     eligible_weights: Positive
     sensitivity_captured: Share
     calibration: Calibration
-    blocks: list[Block] = Field(min_length=1)
+    blocks: list[Block] = Field(min_length=1, max_length=100_000)
 
 
 class Tensor(_Strict):
     """An input or output of the graph: ONNX element type and dimensions (a letter, or a fixed number)."""
 
-    name: str
+    name: Text
     type: Literal["int64", "float32"]
-    shape: list[str | int]
+    shape: list[Text | Positive] = Field(max_length=8)
 
 
 class Graph(_Strict):
     """The forward-only step graph for one engine."""
 
-    engine: str
+    engine: Text
     file: FileName
-    minimum_engine_version: str
+    minimum_engine_version: Text
     opset: Positive
-    domains: list[str]
-    inputs: list[Tensor]
-    outputs: list[Tensor]
+    domains: list[Text] = Field(max_length=16)
+    inputs: list[Tensor] = Field(max_length=16)
+    outputs: list[Tensor] = Field(max_length=16)
 
 
 class Estimator(_Strict):
@@ -134,7 +137,7 @@ class Golden(_Strict):
     """Self-test vectors; `tolerance` is the largest absolute difference of nll (nats) that an engine may show."""
 
     file: FileName
-    tolerance: dict[str, PositiveFloat]
+    tolerance: dict[Text, PositiveFloat] = Field(max_length=16)
 
 
 class Task(BaseModel):
@@ -149,26 +152,31 @@ class Manifest(_Strict):
 
     format: Literal["pocketzo-bundle"]
     schema_version: Literal[1]
-    pocketzo_version: str
+    pocketzo_version: Text
     model: Model
     quantization: Quantization
     values: Values
-    graphs: list[Graph] = Field(min_length=1)
+    graphs: list[Graph] = Field(min_length=1, max_length=16)
     estimator: Estimator
     golden: Golden
     task: Task | None
-    files: dict[FileName, FileEntry]
+    files: dict[FileName, FileEntry] = Field(max_length=64)
+
+
+def seal(text: bytes) -> bytes:
+    """A manifest as it is stored: `text` (a JSON object) with a last member "seal", the SHA-256 of what precedes it."""
+    body = text.rstrip().removesuffix(b"}").rstrip()
+    return body + SEAL_BEGIN + hashlib.sha256(body).hexdigest().encode() + SEAL_END
 
 
 def read_manifest(directory: Path) -> Manifest:
     """Read and check `directory`/manifest.json.
 
-    Raises BadInput if it is missing, not JSON, of another schema, or if a field is absent, unknown or out of range.
+    Raises BadInput if it is missing, not JSON, of another schema, altered, or if a field is absent, unknown or out of
+    range.
     """
     path = directory / NAME
-    if path.exists() and (path.is_symlink() or not path.is_file()):
-        bad_input(path, "is not a regular file", "Copy the bundle again or export it again")
-    content = read_json(path, "bundle manifest", MANIFEST_LIMIT)
+    content = _unsealed(path)
     if not isinstance(content, dict) or content.get("format") != "pocketzo-bundle":
         bad_input(path, "this is not a pocketzo bundle", "Make one with `pocketzo export CHECKPOINT --out BUNDLE`")
     version = content.get("schema_version")
@@ -186,6 +194,26 @@ def read_manifest(directory: Path) -> Manifest:
         bad_input(path, f"field {where}: {first['msg']}", "Export the bundle again")
     _check_layout(path, manifest.values)
     return manifest
+
+
+def _unsealed(path: Path) -> Any:
+    """The content of the manifest without its seal, which is checked."""
+    if path.is_symlink():
+        bad_input(path, "is a link, not a regular file", "Copy the bundle again or export it again")
+    with open_regular(path, "bundle manifest") as f:
+        text = f.read(MANIFEST_LIMIT + 1)
+    if len(text) > MANIFEST_LIMIT:
+        bad_input(path, f"has more than {MANIFEST_LIMIT:,} bytes, the limit", "This is no bundle: do not use it")
+    body = text[: -len(SEAL_END)].rpartition(SEAL_BEGIN)[0]
+    try:
+        content = parse_json(text.decode("utf-8"))
+    except ValueError as e:
+        bad_input(path, f"the bundle manifest is not JSON ({e})", "Copy the bundle again or export it again")
+    if isinstance(content, dict) and content.get("format") == "pocketzo-bundle" and text != seal(body + b"}"):
+        bad_input(path, "was altered or damaged (its seal does not fit)", "Copy the bundle again or export it again")
+    if isinstance(content, dict):
+        content.pop("seal", None)
+    return content
 
 
 def _check_layout(path: Path, values: Values) -> None:

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
+from collections.abc import Sequence
+from pathlib import Path
+
+from .config import TuneConfig
+from .errors import NotEnoughRoom
+from .examples import Example
 from .manifest import Manifest
 
 INTERPRETER = 110_000_000
@@ -22,3 +30,25 @@ def estimate_bytes(manifest: Manifest, batch: int, tokens: int, labels: int = 1,
     logits = 3 * 4 * perturbations * batch * labels * model.vocabulary
     values = 4 * manifest.values.count * (4 + 3 * perturbations)
     return INTERPRETER + weights + activations + logits + values
+
+
+def available_bytes() -> int | None:
+    """Memory that a new process could still take here, or None where the system does not say."""
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    found = [limit] if limit != resource.RLIM_INFINITY else []
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        found.append(next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")))
+    return min(found, default=None)
+
+
+def check_memory(manifest: Manifest, examples: Sequence[Example], config: TuneConfig) -> None:
+    """Raises NotEnoughRoom if a run on `examples` would need more memory than there is."""
+    tokens, labels = max(len(e.tokens) for e in examples), max(len(e.targets) for e in examples)
+    batch = min(config.batch, len(examples))
+    needed, free = estimate_bytes(manifest, batch, tokens, labels, config.directions), available_bytes()
+    if free is not None and needed > free:
+        raise NotEnoughRoom(
+            f"a step with {batch} examples of up to {tokens} tokens needs about {needed / 1e6:,.0f} MB, and"
+            f" {free / 1e6:,.0f} MB are free. Use a smaller --batch or shorter examples; --ignore-memory tries anyway."
+        )

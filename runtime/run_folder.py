@@ -1,77 +1,120 @@
-"""The folder of a run: trajectory.jsonl as it goes, values.safetensors, best.safetensors and metrics.json."""
+"""The folder of a run: trajectory.jsonl as it goes, values.safetensors, best.safetensors and metrics.json.
+
+The trajectory is the run: every other file can be made again from it and the bundle. One process at a time writes to a
+folder; the lock goes with the process, however it ends.
+"""
 
 from __future__ import annotations
 
-import json
+import fcntl
+import os
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .bundle import METADATA
+from .config import TuneConfig
 from .errors import bad_input
-from .evaluate import Evaluation
-from .files import disk_errors, write_json, write_tensors
-from .loop import Step
+from .files import disk_errors, write_json
 from .manifest import NAME
+from .replay import Replayed, replay_lines, start
+from .trajectory import Header, Line, Reader, Writer
+from .values_file import write_values
 
 TRAJECTORY, VALUES, BEST, METRICS = "trajectory.jsonl", "values.safetensors", "best.safetensors", "metrics.json"
 
 
-def check_run_folder(path: Path, force: bool) -> None:
-    """Raises BadInput if a run cannot be written to `path`: a file, a bundle or inside one, or (unless `force`) a
-    folder with a run's files in it.
+def check_run_folder(path: Path, resume: bool, force: bool) -> None:
+    """Raises BadInput if a run cannot be written to `path`: a file, a bundle or inside one, without a run to resume,
+    or (unless `force` or `resume`) with a run's files in it.
     """
     if path.exists() and not path.is_dir():
         bad_input(path, "is a file", "Name a folder for --run")
     for folder in (path.resolve(), *path.resolve().parents):
         if (folder / NAME).exists():
             bad_input(path, f"would write into {folder}, which holds a {NAME}", "Choose a --run outside of bundles")
-    if not force and any((path / name).exists() for name in (TRAJECTORY, VALUES, BEST, METRICS)):
-        bad_input(path, "holds a run already", "Choose another --run, or start it over with --force")
+    if resume and not (path / TRAJECTORY).is_file():
+        bad_input(path, f"holds no {TRAJECTORY} to resume", "Check --run, or leave --resume out")
+    held = any((path / name).exists() for name in (TRAJECTORY, VALUES, BEST, METRICS))
+    if held and not (force or resume):
+        bad_input(path, "holds a run already", "Go on with --resume, start over with --force, or choose another --run")
 
 
 class RunFolder:
-    """Writes a run; a line of the trajectory reaches the file before its step counts as done."""
+    """Writes one run, alone: a line of the trajectory is in the file before its step counts."""
 
-    def __init__(self, path: Path, bundle_hash: str, header: dict[str, Any]) -> None:
-        """Start a run in `path`, removing one that is there. Raises BadInput or DiskFull if it cannot be written to."""
+    def __init__(self, path: Path) -> None:
+        """Lock the folder. Raises BadInput if another process is writing to it, BadInput or DiskFull if we cannot."""
         self.path = path
-        self._bundle_hash = bundle_hash
-        self._history: list[dict[str, Any]] = []
         with disk_errors(path):
             path.mkdir(parents=True, exist_ok=True)
-            for name in (TRAJECTORY, VALUES, BEST, METRICS):
-                (path / name).unlink(missing_ok=True)
-            self._trajectory = open(path / TRAJECTORY, "ab", buffering=0)  # noqa: SIM115
-        self._line(header)
+            self._file = open(os.open(path / TRAJECTORY, os.O_RDWR | os.O_CREAT, 0o644), "rb+", buffering=0)  # noqa: SIM115
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.close()
+            bad_input(path, "another process is tuning in this folder", "Wait for it, stop it, or choose another --run")
 
-    def _line(self, content: dict[str, Any]) -> None:
+    def begin(self, header: Header, initial_values: np.ndarray) -> Replayed:
+        """Start over: remove what a run left, write the header."""
+        self._bundle = header.bundle
         with disk_errors(self.path):
-            line = json.dumps(content, separators=(",", ":"), ensure_ascii=False, allow_nan=False) + "\n"
-            rest = line.encode()
-            while rest:  # a disk that is nearly full takes a part of a line before it refuses
-                rest = rest[self._trajectory.write(rest) :]
+            for name in (VALUES, BEST, METRICS):
+                (self.path / name).unlink(missing_ok=True)
+            self._file.truncate(0)
+        self.writer = Writer(self._file, self.path)
+        self.writer.header(header)
+        self._file.seek(0)
+        return start(Reader(self._file, self.path / TRAJECTORY), initial_values)
 
-    def step(self, step: Step) -> None:
-        """Append one step to the trajectory."""
-        self._line({"step": step.step, "g": step.projected_gradients, "loss": step.loss})
+    def reader(self) -> Reader:
+        """The run that is there, from its header on. Raises BadInput if the header cannot be read."""
+        self._file.seek(0)
+        return Reader(self._file, self.path / TRAJECTORY)
 
-    def evaluation(self, step: int, evaluation: Evaluation) -> None:
-        """Remember an evaluation on the validation file for metrics.json."""
-        self._history.append({"step": step, **asdict(evaluation)})
+    def resume(self, reader: Reader, initial_values: np.ndarray) -> Iterator[tuple[Replayed, Line | None]]:
+        """Replay what is there, line by line (first None), drop a torn last line, and go on from there."""
+        self._bundle = reader.header.bundle
+        replayed = start(reader, initial_values)
+        yield replayed, None
+        for line in replay_lines(reader, replayed):
+            yield replayed, line
+        with disk_errors(self.path):
+            self._file.truncate(reader.whole_bytes)
+            self._file.seek(0, os.SEEK_END)
+        self.writer = Writer(self._file, self.path, reader.chain)
+
+    def flush(self) -> None:
+        """Put the trajectory on the disk itself, so that a power cut cannot take it."""
+        with disk_errors(self.path):
+            os.fsync(self._file.fileno())
 
     def save_values(self, name: str, values: np.ndarray, step: int) -> None:
         """Write values (fp32 [K]), bound to the bundle by its hash."""
-        # One entry only: the library writes several in an order that changes from run to run.
-        metadata = {METADATA: json.dumps({"bundle": self._bundle_hash, "step": step})}
-        write_tensors(self.path / name, {"values": values}, metadata)
+        write_values(self.path / name, values, self._bundle, step)
 
-    def save_metrics(self, **more: Any) -> None:
-        """Write metrics.json: the evaluations so far and whatever else is given."""
-        write_json(self.path / METRICS, {**more, "evaluations": self._history})
+    def save(self, run: Replayed, config: TuneConfig) -> None:
+        """Write the last values, the best ones and metrics.json."""
+        self.flush()
+        self.save_values(VALUES, run.state.values, run.state.step)
+        if run.best_values is not None:
+            self.save_values(BEST, run.best_values, run.best_step)
+        write_json(self.path / METRICS, metrics(run, config))
 
     def close(self) -> None:
-        """Close the trajectory."""
-        self._trajectory.close()
+        """Close the trajectory and let go of the folder."""
+        self._file.close()
+
+
+def metrics(run: Replayed, config: TuneConfig) -> dict[str, Any]:
+    """What metrics.json holds: the evaluations, the best of them, and the settings."""
+    return {
+        "steps": run.state.step,
+        "before": asdict(run.evaluations[0][1]) if run.evaluations else None,
+        "best": asdict(run.best) if run.best else None,
+        "best_step": run.best_step,
+        "config": asdict(config),
+        "evaluations": [{"step": step, **asdict(evaluation)} for step, evaluation in run.evaluations],
+    }

@@ -25,7 +25,9 @@ class Tokenizer:
         """Read a tokenizer.json. Raises BadInput if `tokenizers` cannot read it."""
         try:
             return cls(Backend.from_file(str(path)))
-        except Exception as e:  # the library raises bare Exception
+        except BaseException as e:  # the library raises bare Exception, and its panics are not even that
+            if isinstance(e, (KeyboardInterrupt, SystemExit)):
+                raise
             bad_input(path, f"is not a readable tokenizer ({e})", "Export the bundle again")
 
     def largest_id(self) -> int:

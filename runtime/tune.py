@@ -1,9 +1,10 @@
-"""A whole run: data and task in, the loop with evaluation beside it, the best step kept."""
+"""A whole run: data and task in, the loop with evaluation beside it, the best step kept, and resumed if need be."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,17 +15,23 @@ from .bundle import Bundle
 from .config import TuneConfig
 from .data import DataSet
 from .engines import Engine
-from .errors import Interrupted, UsageError, bad_input
+from .errors import DiskFull, Interrupted, PocketzoError, UsageError, bad_input
 from .evaluate import Evaluation, evaluate
 from .examples import Batch, Example, check_length, collate
 from .interrupts import Request, deferred
-from .loop import State, Step, run
-from .run_folder import BEST, VALUES, RunFolder, check_run_folder
+from .loop import Step, run
+from .memory import check_memory
+from .replay import Replayed
+from .run_folder import BEST, TRAJECTORY, RunFolder, check_run_folder
 from .tasks import Task
+from .trajectory import Header, config_members
 
 
 class Watcher(Protocol):
     """Who is told of a run's progress; the command line draws it, a program may ignore it."""
+
+    def resumed(self, step: int) -> None:
+        """Once, when a run goes on after `step`."""
 
     def stepped(self, step: Step) -> None:
         """After each step."""
@@ -37,6 +44,19 @@ class Watcher(Protocol):
 
     def evaluated(self, step: int, evaluation: Evaluation) -> None:
         """After an evaluation."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a run needs beside its settings: `definition` is the task as its file writes it."""
+
+    bundle: Bundle
+    engine: Engine
+    task: Task
+    definition: dict[str, Any]
+    train: DataSet
+    validation: DataSet
+    path: Path
 
 
 @dataclass(frozen=True)
@@ -60,69 +80,84 @@ def evaluation_examples(task: Task, data: DataSet, context_tokens: int) -> list[
     return [check_length(task.evaluation_example(r), context_tokens) for r in data.records]
 
 
-def collated(batches: Iterator[Sequence[Example]], task: Task) -> Iterator[Batch]:
-    """The batches of examples as arrays for the engine."""
-    for examples in batches:
-        yield collate(examples, task.logit_bias)
-
-
 def tune(
-    bundle: Bundle,
-    engine: Engine,
-    task: Task,
-    definition: dict[str, Any],
-    train: DataSet,
-    validation: DataSet,
+    job: Job,
     config: TuneConfig,
-    path: Path,
     watcher: Watcher,
+    resume: bool = False,
     force: bool = False,
+    ignore_memory: bool = False,
 ) -> Result:
-    """Tune the bundle's values on `train` and write the run to `path`.
+    """Tune the bundle's values on `job.train` and write the run to `job.path`.
 
-    Raises BadInput for a bad record, an example over the context, a loss that is not finite or a `path` that holds a
-    run; Interrupted after Ctrl-C, when everything is saved.
+    With `resume` the run that is there goes on, to the same bits as if it had never stopped.
+    Raises BadInput for a bad record, an example over the context, a loss that is not finite, or a path that holds a run
+    (or, to resume, none, or another); NotEnoughRoom if memory will not suffice; Interrupted after Ctrl-C, all saved.
     """
-    config = config if config.eps else replace(config, eps=bundle.manifest.estimator.eps)
-    if train.hash == validation.hash:
-        bad_input(validation.path, "is the training file too, so it cannot choose the best step", "Hold examples back")
-    check_run_folder(path, force)
-    context = bundle.manifest.model.context_tokens
-    examples = training_examples(task, train, context)
-    held_out = evaluation_examples(task, validation, context)
-    state = State(bundle.initial_values())
-    _check_eps(state.values, config.eps)
-    header = {
-        "format": "pocketzo-trajectory",
-        "bundle": bundle.hash,
-        "train": train.hash,
-        "validation": validation.hash,
-        "task": definition,
-        "engine": [engine.name, engine.version],
-        "config": asdict(config),
-    }
-    folder = RunFolder(path, bundle.hash, header)
-    batches = collated(training_batches(examples, config.batch, config.seed), task)
-    keeper = _Keeper(engine, task, held_out, folder, watcher)
-    try:
-        with deferred() as request:
-            keeper.check(state, request)
-            for step in run(engine, batches, state, config, folder.step):
+    config = config if config.eps else replace(config, eps=job.bundle.manifest.estimator.eps)
+    if job.train.hash == job.validation.hash:
+        bad_input(job.validation.path, "is the training file too, so it cannot choose the best step", "Hold some back")
+    check_run_folder(job.path, resume, force)
+    context = job.bundle.manifest.model.context_tokens
+    examples = training_examples(job.task, job.train, context)
+    held_out = evaluation_examples(job.task, job.validation, context)
+    if not ignore_memory:
+        check_memory(job.bundle.manifest, examples, config)
+    initial_values = job.bundle.initial_values()
+    _check_eps(initial_values, config.eps)
+    with contextlib.closing(RunFolder(job.path)) as folder, deferred() as request:
+        progress = _open(folder, _header(job, config, len(initial_values)), initial_values, resume)
+        if resume:
+            watcher.resumed(progress.state.step)
+        checker = _Checker(job, held_out, folder, watcher, request)
+        batches = _collated(training_batches(examples, config.batch, config.seed, progress.state.step), job.task)
+        with _saved_at_the_end(folder, progress, config):
+            checker.check(progress, config)
+            for step in run(job.engine, batches, progress.state, config, folder.writer.step):
                 watcher.stepped(step)
-                if step.step % config.evaluate_every == 0 or step.step == config.steps:
-                    keeper.check(state, request)
+                checker.check(progress, config)
                 request.check()
-    except KeyboardInterrupt:
-        raise Interrupted(
-            f"Stopped after step {state.step} of {config.steps}. Saved in {path}: the values so far in {VALUES}"
-            f"{f', the best on the validation file in {BEST}' if keeper.best else ''}."
-        ) from None
-    finally:
-        keeper.save(state, config)
-        folder.close()
-    assert keeper.before is not None
-    assert keeper.best is not None
-    return Result(keeper.before, keeper.best, keeper.best_step, state.step, path / BEST)
+    before, best = progress.evaluations[0][1], progress.best
+    assert best is not None
+    return Result(before, best, progress.best_step, progress.state.step, job.path / BEST)
+
+
+def _header(job: Job, config: TuneConfig, values: int) -> Header:
+    return Header(
+        bundle=job.bundle.hash,
+        values=values,
+        train=job.train.hash,
+        validation=job.validation.hash,
+        task=job.definition,  # type: ignore[arg-type]
+        engine=job.engine.name,
+        engine_version=job.engine.version,
+        config=config_members(config),
+    )
+
+
+def _open(folder: RunFolder, header: Header, initial_values: np.ndarray, resume: bool) -> Replayed:
+    if not resume:
+        return folder.begin(header, initial_values)
+    reader = folder.reader()
+    check_same(folder.path, reader.header, header)
+    for replayed, _ in folder.resume(reader, initial_values):
+        progress = replayed
+    return progress
+
+
+def check_same(path: Path, there: Header, here: Header) -> None:
+    """Raises BadInput, naming both values, if going on with `here` would not continue the run that began as `there`."""
+    for name in ("bundle", "values", "train", "validation", "task", "engine", "engine_version"):
+        _check_equal(path, name, getattr(there, name), getattr(here, name))
+    for name, value in here.config.items():
+        _check_equal(path, "--" + name.replace("_", "-"), there.config.get(name), value)
+
+
+def _check_equal(path: Path, name: str, there: object, here: object) -> None:
+    if there != here:
+        bad_input(
+            path, f"the run was made with {name} {there}, and now it is {here}", "Resume with what it was made with"
+        )
 
 
 def _check_eps(values: np.ndarray, eps: float) -> None:
@@ -132,39 +167,60 @@ def _check_eps(values: np.ndarray, eps: float) -> None:
         raise UsageError(f"--eps {eps:g}: vanishes beside {100 * lost:.0f} % of the values. Use the bundle's own.")
 
 
-class _Keeper:
-    """Evaluates on the validation examples and keeps the best values seen, the untuned ones included."""
+def _collated(batches: Iterator[Sequence[Example]], task: Task) -> Iterator[Batch]:
+    for examples in batches:
+        yield collate(examples, task.logit_bias)
+
+
+@contextlib.contextmanager
+def _saved_at_the_end(folder: RunFolder, progress: Replayed, config: TuneConfig) -> Iterator[None]:
+    """Save the run however the body ends, and say in the error what was saved."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        folder.save(progress, config)
+        raise Interrupted(
+            f"stopped after step {progress.state.step} of {config.steps}; everything is saved in {folder.path}."
+            " Go on with --resume."
+        ) from None
+    except DiskFull as e:
+        with contextlib.suppress(PocketzoError):
+            folder.save(progress, config)
+        raise DiskFull(
+            f"{folder.path}: the disk is full. The run stopped after step {progress.state.step}, and {TRAJECTORY} holds"
+            " all of it. Free some space and go on with --resume."
+        ) from e
+    except BaseException:
+        with contextlib.suppress(PocketzoError):
+            folder.save(progress, config)
+        raise
+    else:
+        folder.save(progress, config)
+
+
+class _Checker:
+    """Evaluates on the validation examples when it is time, and keeps the best values, the untuned ones included."""
 
     def __init__(
-        self, engine: Engine, task: Task, examples: Sequence[Example], folder: RunFolder, watcher: Watcher
+        self, job: Job, examples: Sequence[Example], folder: RunFolder, watcher: Watcher, request: Request
     ) -> None:
-        self._engine, self._task, self._examples = engine, task, examples
-        self._folder, self._watcher = folder, watcher
-        self.before: Evaluation | None = None
-        self.best: Evaluation | None = None
-        self.best_step = 0
+        self._job, self._examples = job, examples
+        self._folder, self._watcher, self._request = folder, watcher, request
 
-    def check(self, state: State, request: Request) -> None:
-        def done(examples: int, tokens: int) -> None:
-            self._watcher.evaluated_batch(examples, tokens)
-            request.check()
-
+    def check(self, progress: Replayed, config: TuneConfig) -> None:
+        step = progress.state.step
+        due = step % config.evaluate_every == 0 or step == config.steps
+        if not due or (progress.evaluations and progress.evaluations[-1][0] == step):
+            return
         self._watcher.evaluating(len(self._examples))
-        result = evaluate(self._engine, self._task, self._examples, state.values, done)
-        self.before = self.before or result
-        if self.best is None or result.better_than(self.best):
-            self.best, self.best_step = result, state.step
-            self._folder.save_values(BEST, state.values, state.step)
-        self._folder.evaluation(state.step, result)
-        self._watcher.evaluated(state.step, result)
+        job = self._job
+        evaluation = evaluate(job.engine, job.task, self._examples, progress.state.values, self._batch_done)
+        self._folder.writer.evaluation(step, evaluation)
+        self._folder.flush()
+        if progress.evaluated(evaluation):
+            self._folder.save_values(BEST, progress.state.values, step)
+        self._watcher.evaluated(step, evaluation)
 
-    def save(self, state: State, config: TuneConfig) -> None:
-        """Write the last values and metrics.json, whatever ended the run."""
-        self._folder.save_values(VALUES, state.values, state.step)
-        self._folder.save_metrics(
-            steps=state.step,
-            best_step=self.best_step,
-            best=asdict(self.best) if self.best else None,
-            before=asdict(self.before) if self.before else None,
-            config=asdict(config),
-        )
+    def _batch_done(self, examples: int, tokens: int) -> None:
+        self._watcher.evaluated_batch(examples, tokens)
+        self._request.check()

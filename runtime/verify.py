@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 from .bundle import Bundle
 from .directions import STREAM_DIRECTIONS, philox_words
 from .engines import Engine
-from .errors import bad_input
+from .errors import PocketzoError, bad_input
 from .examples import Batch
 
 
@@ -44,7 +44,15 @@ def verify(bundle: Bundle, engine: Engine) -> Verdict:
         seed, step, row = golden["philox_seed_step_row"].tolist()
     except (SafetensorError, OSError, KeyError, ValueError) as e:
         bad_input(path, f"the golden vectors cannot be read ({e})", "Export the bundle again")
-    nll = engine.nll(batch, values)
+    try:
+        nll = engine.nll(batch, values)
+        equal_shapes = nll.shape == expected.shape
+    except PocketzoError:
+        raise
+    except Exception as e:  # engines raise what they like for inputs that do not fit
+        bad_input(path, f"{engine.name} refuses the golden vectors ({e})", "Export the bundle again")
+    if not equal_shapes:
+        bad_input(path, f"nll is {list(nll.shape)}, expected {list(expected.shape)}", "Export the bundle again")
     difference = float(np.max(np.abs(nll - expected))) if np.isfinite(nll).all() else float("inf")
     rng_equal = bool((philox_words(seed, STREAM_DIRECTIONS, step, row, len(words)) == words).all())
     tolerance = bundle.manifest.golden.tolerance.get(engine.name, 0.0)

@@ -18,6 +18,7 @@ class Silent:
 
     def start(self, stage: str, total: int) -> None: ...
     def advance(self, units: int) -> None: ...
+    def resumed(self, step: int) -> None: ...
     def stepped(self, step: Any) -> None: ...
     def evaluating(self, examples: int) -> None: ...
     def evaluated_batch(self, examples: int, tokens: int) -> None: ...
@@ -49,7 +50,7 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make_tokenizer() -> Any:
-    """A byte-level BPE of 512 tokens trained on the calibration text, that begins a sequence with <s>."""
+    """A byte-level BPE of 500 tokens trained on the calibration text, that begins a sequence with <s>."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -57,7 +58,7 @@ def make_tokenizer() -> Any:
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=512,
+        vocab_size=500,
         special_tokens=["<s>", "</s>"],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pocketzo.runtime.files import read_json
+from pocketzo.runtime.files import open_regular, read_json
 from pocketzo.runtime.run_folder import METRICS, TRAJECTORY
+from pocketzo.runtime.trajectory import Line, Reader
 
 WINDOW = 10
 
@@ -24,7 +24,8 @@ def draw(run: Path, out: Path, title: str, test: tuple[float, float] | None = No
     import matplotlib.pyplot as plt
 
     evaluations = read_json(run / METRICS, "metrics file")["evaluations"]
-    steps = [json.loads(line) for line in (run / TRAJECTORY).read_text(encoding="utf-8").splitlines()[1:]]
+    with open_regular(run / TRAJECTORY, "trajectory") as f:
+        steps = [line for line in Reader(f, run / TRAJECTORY).lines() if line.loss is not None]
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
     _losses(left, steps, evaluations)
     _accuracies(right, evaluations, test)
@@ -38,9 +39,9 @@ def draw(run: Path, out: Path, title: str, test: tuple[float, float] | None = No
     plt.close(figure)
 
 
-def _losses(axes: Any, steps: list[dict[str, Any]], evaluations: list[dict[str, Any]]) -> None:
-    loss = np.array([s["loss"] for s in steps])
-    at = np.array([s["step"] for s in steps])
+def _losses(axes: Any, steps: list[Line], evaluations: list[dict[str, Any]]) -> None:
+    loss = np.array([s.loss for s in steps])
+    at = np.array([s.step for s in steps])
     axes.plot(at, loss, color="#9db8d9", linewidth=0.8, label="training batch")
     if len(loss) >= WINDOW:
         smooth = np.convolve(loss, np.ones(WINDOW) / WINDOW, mode="valid")

@@ -7,7 +7,7 @@ import onnxruntime
 
 from ..bundle import Bundle
 from ..errors import NotEnoughRoom, bad_input
-from ..examples import Batch
+from ..examples import Batch, check_range
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -19,8 +19,11 @@ class OnnxEngine:
 
     name = "onnx"
 
-    def __init__(self, bundle: Bundle, threads: int = 0) -> None:
-        """Raises BadInput if ONNX Runtime is older than the graph needs, or refuses the graph."""
+    def __init__(self, bundle: Bundle, threads: int = 0, spinning: bool = True) -> None:
+        """Raises BadInput if ONNX Runtime is older than the graph needs, or refuses the graph.
+
+        Threads that spin for work answer sooner and disturb whatever else runs in the process.
+        """
         graph = bundle.graph(self.name)
         self.version = onnxruntime.__version__
         if _numbers(self.version) < _numbers(graph.minimum_engine_version):
@@ -32,6 +35,7 @@ class OnnxEngine:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
+        options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
         try:
             self._session = onnxruntime.InferenceSession(
                 str(bundle.directory / graph.file), options, providers=["CPUExecutionProvider"]
@@ -39,8 +43,17 @@ class OnnxEngine:
         except Exception as e:  # onnxruntime's exceptions share no base class
             bad_input(bundle.directory / graph.file, f"ONNX Runtime refuses the graph ({e})", "Export it again")
 
+        held = {value.name: list(value.shape) for value in self._session.get_inputs()}
+        listed = {tensor.name: tensor.shape for tensor in graph.inputs}
+        if held != listed:
+            bad_input(
+                bundle.directory / graph.file, f"its inputs are {held}, the manifest says {listed}", "Export it again"
+            )
+
     def nll(self, batch: Batch, values: np.ndarray) -> np.ndarray:
         """Negative log-likelihood in nats, fp32 [P,B,L]; the batch is repeated for each row of `values` [P,K]."""
+
+        check_range(batch)
 
         def repeat(array: np.ndarray) -> np.ndarray:
             return np.ascontiguousarray(np.broadcast_to(array, (len(values), *array.shape)))

@@ -7,11 +7,17 @@ import os
 import shutil
 
 import numpy as np
+import onnx
 import pytest
+from onnx import helper
 from pocketzo.runtime.bundle import open_bundle
 from pocketzo.runtime.engines import open_engine
 from pocketzo.runtime.errors import BadInput
+from pocketzo.runtime.tokenizer import Tokenizer
 from pocketzo.runtime.verify import verify
+from safetensors.numpy import load_file, save
+
+from .forge import edit, replace
 
 
 @pytest.fixture
@@ -20,19 +26,15 @@ def copy(tiny_bundle, tmp_path):
     return shutil.copytree(tiny_bundle.directory, tmp_path / "bundle")
 
 
-def edit(copy, change):
-    manifest = json.loads((copy / "manifest.json").read_text())
-    change(manifest)
-    (copy / "manifest.json").write_text(json.dumps(manifest))
-
-
 def test_the_good_one_opens_and_passes(copy):
     verdict = verify(bundle := open_bundle(copy), open_engine("onnx", bundle))
     assert verdict.passed
     assert verdict.difference < 1e-4
 
 
-@pytest.mark.parametrize("name", ["weights.bin", "step.onnx", "values.safetensors", "tokenizer.json"])
+@pytest.mark.parametrize(
+    "name", ["weights.bin", "step.onnx", "values.safetensors", "tokenizer.json", "golden.safetensors"]
+)
 def test_one_flipped_bit(copy, name):
     content = bytearray((copy / name).read_bytes())
     content[len(content) // 2] ^= 1
@@ -66,7 +68,7 @@ def test_manifest_that_is_a_pipe_or_a_link(copy, tmp_path):
         open_bundle(copy)
     (copy / "manifest.json").unlink()
     os.mkfifo(copy / "manifest.json")
-    with pytest.raises(BadInput, match="not a regular file"):
+    with pytest.raises(BadInput, match="something else than a file"):
         open_bundle(copy)
 
 
@@ -111,6 +113,129 @@ def test_manifest_that_contradicts_itself(copy, change, reason):
         open_bundle(copy)
 
 
+def test_manifest_edited_without_its_seal(copy):
+    path = copy / "manifest.json"
+    text = path.read_bytes()
+    path.write_bytes(text.replace(b'"eps": 0.001', b'"eps": 0.002'))
+    assert path.read_bytes() != text
+    with pytest.raises(BadInput, match="was altered or damaged"):
+        open_bundle(copy)
+
+
+def test_manifest_without_a_seal(copy):
+    content = json.loads((copy / "manifest.json").read_text())
+    del content["seal"]
+    (copy / "manifest.json").write_text(json.dumps(content))
+    with pytest.raises(BadInput, match="was altered or damaged"):
+        open_bundle(copy)
+
+
+def test_manifest_of_endless_length(copy):
+    with open(copy / "manifest.json", "ab") as f:
+        f.truncate(1 << 30)
+    with pytest.raises(BadInput, match=r"more than 67,108,864 bytes"):
+        open_bundle(copy)
+
+
+@pytest.mark.parametrize("location", ["../weights.bin", "/etc/passwd", "other.bin", "", "weights.bin\0"])
+def test_graph_that_reads_another_file(copy, location):
+    model = onnx.load(copy / "step.onnx", load_external_data=False)
+    next(t for t in model.graph.initializer if t.external_data).external_data[0].value = location
+    replace(copy, "step.onnx", model.SerializeToString())
+    with pytest.raises(BadInput, match=r"reads its weights from"):
+        open_bundle(copy)
+
+
+def test_graph_that_reads_another_file_from_within_a_subgraph(copy):
+    tensor = onnx.TensorProto(name="t", data_type=1, dims=[1], data_location=onnx.TensorProto.EXTERNAL)
+    tensor.external_data.add(key="location", value="/etc/passwd")
+    inner = helper.make_graph([helper.make_node("Constant", [], ["c"], value=tensor)], "inner", [], [])
+    model = onnx.load(copy / "step.onnx", load_external_data=False)
+    model.graph.node.append(helper.make_node("If", ["x"], ["y"], then_branch=inner, else_branch=inner))
+    replace(copy, "step.onnx", model.SerializeToString())
+    with pytest.raises(BadInput, match="'/etc/passwd', which is not a file of the bundle"):
+        open_bundle(copy)
+
+
+def test_graph_with_operators_of_an_unlisted_domain(copy):
+    model = onnx.load(copy / "step.onnx", load_external_data=False)
+    model.graph.node.append(helper.make_node("Evil", [], ["y"], domain="com.evil"))
+    replace(copy, "step.onnx", model.SerializeToString())
+    with pytest.raises(BadInput, match=r"domain 'com\.evil', which the manifest does not list"):
+        open_bundle(copy)
+
+
+def test_graph_that_defines_functions(copy):
+    model = onnx.load(copy / "step.onnx", load_external_data=False)
+    model.functions.append(helper.make_function("com.microsoft", "F", [], [], [], [helper.make_opsetid("", 21)]))
+    replace(copy, "step.onnx", model.SerializeToString())
+    with pytest.raises(BadInput, match="holds a function"):
+        open_bundle(copy)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff" * 100, b"\x3a\xff\xff\xff\xff\x0f", b"not an onnx file"])
+def test_graph_that_is_no_onnx_file(copy, content):
+    replace(copy, "step.onnx", content)
+    with pytest.raises(BadInput):
+        open_engine("onnx", open_bundle(copy))
+
+
+def test_graph_of_other_inputs(copy):
+    model = onnx.load(copy / "step.onnx", load_external_data=False)
+    model.graph.input[4].type.tensor_type.shape.dim[1].dim_value = 7
+    replace(copy, "step.onnx", model.SerializeToString())
+    with pytest.raises(BadInput, match=r"refuses the graph|its inputs are"):
+        open_engine("onnx", open_bundle(copy))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda t: t.update(entries=t["entries"][:-1]), "expected `entries` as int64"),
+        (lambda t: t.update(entries=t["entries"][::-1].copy()), "do not ascend"),
+        (lambda t: t.update(entries=t["entries"] - 10_000), "do not ascend"),
+        (lambda t: t.update(entries=t["entries"] + 10_000), "do not ascend"),
+        (lambda t: t.update(values=t["values"][:-1]), "expected `values` as float32"),
+        (lambda t: t.update(sensitivity=t["sensitivity"].astype(np.float64)), "expected `sensitivity` as float32"),
+        (lambda t: t.pop("sensitivity"), "is not a safetensors file with"),
+    ],
+)
+def test_values_that_contradict_the_layout(copy, change, reason):
+    tensors = load_file(copy / "values.safetensors")
+    change(tensors)
+    replace(copy, "values.safetensors", save(tensors))
+    with pytest.raises(BadInput, match=reason):
+        open_bundle(copy)
+
+
+def test_values_that_are_not_numbers(copy):
+    tensors = load_file(copy / "values.safetensors")
+    tensors["values"][3] = np.nan
+    replace(copy, "values.safetensors", save(tensors))
+    with pytest.raises(BadInput, match="NaN"):
+        open_bundle(copy).initial_values()
+
+
+@pytest.mark.parametrize("change", ["shape", "missing", "ids"])
+def test_golden_vectors_that_do_not_fit(copy, change):
+    tensors = load_file(copy / "golden.safetensors")
+    if change == "shape":
+        tensors["label_ids"] = tensors["label_ids"][:1]
+    elif change == "missing":
+        del tensors["nll"]
+    else:
+        tensors["input_ids"][:] = 10**6
+    replace(copy, "golden.safetensors", save(tensors))
+    with pytest.raises(BadInput, match=r"golden|input_ids: 1000000"):
+        verify(bundle := open_bundle(copy), open_engine("onnx", bundle))
+
+
+def test_tokenizer_that_is_none(copy):
+    replace(copy, "tokenizer.json", b'{"model": {"type": "BPE", "vocab": {"a": 4294967296}, "merges": []}}')
+    with pytest.raises(BadInput, match="not a readable tokenizer"):
+        Tokenizer.open(open_bundle(copy).directory / "tokenizer.json")
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{", "[" * 100_000, "\ud800".encode("utf-16", "surrogatepass")])
 def test_manifest_that_is_no_manifest(copy, content):
     path = copy / "manifest.json"
@@ -120,7 +245,7 @@ def test_manifest_that_is_no_manifest(copy, content):
 
 
 def test_not_a_folder(tmp_path):
-    with pytest.raises(BadInput, match="no such bundle manifest"):
+    with pytest.raises(BadInput, match="bundle manifest cannot be read"):
         open_bundle(tmp_path / "nothing")
 
 

@@ -44,7 +44,7 @@ def test_the_whole_path(tiny_checkpoint, files, cli):
     assert result["steps"] == 6
     lines = [json.loads(line) for line in (files / "run/trajectory.jsonl").read_text().splitlines()]
     assert lines[0]["bundle"] == exported["hash"]
-    assert [line["step"] for line in lines[1:]] == [1, 2, 3, 4, 5, 6]
+    assert [line["step"] for line in lines[1:] if "g" in line] == [1, 2, 3, 4, 5, 6]
     metrics = json.loads((files / "run/metrics.json").read_text())
     assert [e["step"] for e in metrics["evaluations"]] == [0, 3, 6]
 
@@ -95,9 +95,9 @@ def test_a_stopped_run_saves_what_it_has(tiny_bundle, files, number):
     process.send_signal(number)
     err = process.communicate(timeout=60)[1]
     assert process.returncode == 130
-    assert "Saved in" in err
+    assert "everything is saved in" in err
     assert "Traceback" not in err
-    steps = trajectory.read_text().count("\n") - 1
+    steps = trajectory.read_text().count('"g":')
     assert json.loads((files / "run/metrics.json").read_text())["steps"] == steps
     assert (files / "run/values.safetensors").exists()
 

@@ -35,8 +35,8 @@ def evaluate(
     from .opening import open_with_task
     from .progress import EvaluateBar
 
-    opened, made, _ = open_with_task(bundle, task)
-    chosen = opened.tuned_values(values) if values else opened.initial_values()
+    opened, made, _ = open_with_task(bundle, task, quiet=json)
+    chosen = opened.tuned_values(values).values if values else opened.initial_values()
     examples = evaluation_examples(made, read_data(data), opened.manifest.model.context_tokens)
     session = open_engine(engine, opened, threads)
     with EvaluateBar(len(examples), quiet=json) as bar:

@@ -11,12 +11,20 @@ from pocketzo.runtime.tasks import Task, make_task, read_task
 from pocketzo.runtime.tokenizer import NAME, Tokenizer
 
 
-def open_with_task(bundle: Path, task: Path | None) -> tuple[Bundle, Task, dict[str, Any]]:
+def open_checked(bundle: Path, quiet: bool) -> Bundle:
+    """The bundle with every hash checked, with a bar. Raises BadInput as `open_bundle` does."""
+    from .progress import HashBar
+
+    with HashBar(quiet) as bar:
+        return open_bundle(bundle, progress=bar.hashed)
+
+
+def open_with_task(bundle: Path, task: Path | None, quiet: bool) -> tuple[Bundle, Task, dict[str, Any]]:
     """The bundle, checked, and the task of the file `task`, or the bundle's own for None, with its definition.
 
     Raises BadInput for a bad bundle or task, UsageError if there is no task at all.
     """
-    opened = open_bundle(bundle)
+    opened = open_checked(bundle, quiet)
     stored = opened.manifest.task
     definition = read_task(task) if task else stored.model_dump() if stored else None
     if definition is None:

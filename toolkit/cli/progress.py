@@ -11,6 +11,7 @@ from pocketzo.runtime.loop import Step
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     Progress,
     TaskID,
@@ -18,6 +19,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
+    TransferSpeedColumn,
 )
 
 from .common import percent
@@ -26,9 +28,9 @@ from .common import percent
 class _Bars:
     """A rich progress display that shows nothing when `quiet`."""
 
-    def __init__(self, *columns: object, quiet: bool) -> None:
+    def __init__(self, *columns: object, quiet: bool, transient: bool = False) -> None:
         self.console = Console(stderr=True, quiet=quiet)
-        self.bars = Progress(*columns, console=self.console, disable=quiet)  # type: ignore[arg-type]
+        self.bars = Progress(*columns, console=self.console, disable=quiet, transient=transient)  # type: ignore[arg-type]
 
     def __enter__(self) -> Self:
         self.bars.start()
@@ -82,6 +84,11 @@ class TuneBars(_Bars):
         self._loss, self._accuracy, self._speed = 0.0, "", 0.0
         self._last = time.monotonic()
 
+    def resumed(self, step: int) -> None:
+        """When a run goes on."""
+        self.console.print(f"resumed after step {step}", highlight=False)
+        self.bars.update(self._steps, completed=step)
+
     def stepped(self, step: Step) -> None:
         """After each step; loss and speed are smoothed over about ten."""
         now = time.monotonic()
@@ -109,6 +116,21 @@ class TuneBars(_Bars):
         self.console.print(f"step {step:>5}  validation loss {evaluation.loss:.4f}{right}", highlight=False)
         self._accuracy = "" if evaluation.accuracy is None else f"accuracy {percent(evaluation.accuracy)}  "
         self._last = time.monotonic()
+
+
+class HashBar(_Bars):
+    """The bar of a bundle's hashes; it goes when they are done, and is not seen for small bundles."""
+
+    def __init__(self, quiet: bool) -> None:
+        super().__init__(
+            TextColumn("checking the bundle"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TextColumn("left"),
+            TimeRemainingColumn(), quiet=quiet, transient=True,
+        )  # fmt: skip
+        self._task = self.bars.add_task("hashes", total=None)
+
+    def hashed(self, done: int, total: int) -> None:
+        """After each piece."""
+        self.bars.update(self._task, completed=done, total=total)
 
 
 class EvaluateBar(_Bars):

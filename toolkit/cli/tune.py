@@ -13,7 +13,8 @@ from .common import Debug, Engine, Json, Threads, percent, print_json
 
 EXAMPLES = """Examples:\n
   pocketzo tune smol.pocketzo --task task.json --train train.jsonl --validation validation.jsonl --run run1\n
-  pocketzo tune smol.pocketzo --train train.jsonl --validation validation.jsonl --run run2 --steps 500 --seed 1"""
+  pocketzo tune smol.pocketzo --train train.jsonl --validation validation.jsonl --run run2 --steps 500 --seed 1\n
+  pocketzo tune smol.pocketzo --train train.jsonl --validation validation.jsonl --run run2 --resume"""
 
 _FIELDS = {f.name: f for f in fields(TuneConfig)}
 
@@ -23,6 +24,7 @@ def _option(name: str) -> Any:
 
 
 def tune(
+    context: typer.Context,
     bundle: Annotated[Path, typer.Argument(help="Bundle folder.")],
     train: Annotated[Path, typer.Option(help="JSON Lines file of examples to learn from.")],
     validation: Annotated[Path, typer.Option(help="JSON Lines file to choose the best step on.")],
@@ -38,7 +40,13 @@ def tune(
     evaluate_every: Annotated[int, _option("evaluate_every")] = TuneConfig.evaluate_every,
     engine: Engine = "onnx",
     threads: Threads = 0,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in --run, with the settings that it began with.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Start over in a --run folder that holds a run.")] = False,
+    ignore_memory: Annotated[
+        bool, typer.Option("--ignore-memory", help="Start even if memory seems too little.")
+    ] = False,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -49,16 +57,25 @@ def tune(
 
     from pocketzo.runtime.data import read_data
     from pocketzo.runtime.engines import open_engine
+    from pocketzo.runtime.errors import UsageError
+    from pocketzo.runtime.run_folder import check_run_folder
+    from pocketzo.runtime.tune import Job
     from pocketzo.runtime.tune import tune as run_tune
 
     from .opening import open_with_task
     from .progress import TuneBars
 
-    opened, made, definition = open_with_task(bundle, task)
+    if resume and force:
+        raise UsageError("--resume goes on and --force starts over: give one of them.")
+    check_run_folder(run, resume, force)
+    if resume:
+        config = _resumed(run, config, context)
+    opened, made, definition = open_with_task(bundle, task, quiet=json)
     train_data, validation_data = read_data(train), read_data(validation)
     session = open_engine(engine, opened, threads)
-    with TuneBars(steps, quiet=json) as bars:
-        result = run_tune(opened, session, made, definition, train_data, validation_data, config, run, bars, force)
+    job = Job(opened, session, made, definition, train_data, validation_data, run)
+    with TuneBars(config.steps, quiet=json) as bars:
+        result = run_tune(job, config, bars, resume, force, ignore_memory)
     if json:
         print_json({**asdict(result), "best_values": str(result.best_values)})
         return
@@ -69,3 +86,18 @@ def tune(
         else f"accuracy {percent(before.accuracy)} -> {percent(best.accuracy)}"
     )
     typer.echo(f"{change} on the validation file, best after step {result.best_step}. Values: {result.best_values}")
+
+
+def _resumed(run: Path, given: TuneConfig, context: typer.Context) -> TuneConfig:
+    """The settings of the run in `run`, where the command line does not name another."""
+    from dataclasses import replace
+
+    from pocketzo.runtime.files import open_regular
+    from pocketzo.runtime.run_folder import TRAJECTORY
+    from pocketzo.runtime.trajectory import Reader
+
+    path = run / TRAJECTORY
+    with open_regular(path, "trajectory") as f:
+        there = Reader(f, path).header.config
+    named = {name for name in there if context.get_parameter_source(name).name == "COMMANDLINE"}  # type: ignore[union-attr]
+    return replace(given, **{name: value for name, value in there.items() if name not in named})  # type: ignore[arg-type]

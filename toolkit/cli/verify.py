@@ -21,12 +21,13 @@ def verify(
     debug: Debug = False,
 ) -> None:
     """Check every file's hash, then run the golden vectors on each engine."""
-    from pocketzo.runtime.bundle import open_bundle
     from pocketzo.runtime.engines import open_engine
     from pocketzo.runtime.errors import BadInput
     from pocketzo.runtime.verify import verify as run_golden
 
-    opened = open_bundle(bundle)
+    from .opening import open_checked
+
+    opened = open_checked(bundle, quiet=json)
     names = engine or [graph.engine for graph in opened.manifest.graphs]
     verdicts = [run_golden(opened, open_engine(name, opened)) for name in names]
     if json:

@@ -1,0 +1,63 @@
+"""Auditing a run: do its values files hold what its trajectory gives?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .bundle import Bundle
+from .errors import bad_input
+from .files import open_regular
+from .replay import Replayed, replay_lines, start
+from .run_folder import BEST, TRAJECTORY, VALUES
+from .trajectory import Reader
+from .values_file import ValuesFile, write_values
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The replayed run, for each values file whether it is the same to the bit, and the size of a step's line."""
+
+    run: Replayed
+    files: dict[str, bool]
+    bytes_a_step: float
+
+    @property
+    def same(self) -> bool:
+        """No file differs."""
+        return all(self.files.values())
+
+    def write(self, path: Path) -> None:
+        """Write the replayed values (fp32 [K]) to `path`, bound to the bundle."""
+        write_values(path, self.run.state.values, self.run.header.bundle, self.run.state.step)
+
+
+def audit(path: Path, bundle: Bundle) -> Audit:
+    """Replay the run in the folder `path` on `bundle` and compare its values files, each at the step that it names.
+
+    Raises BadInput if the trajectory was changed, belongs to another bundle, or a values file cannot be read.
+    """
+    found = {name: bundle.tuned_values(path / name) for name in (VALUES, BEST) if (path / name).exists()}
+    with open_regular(path / TRAJECTORY, "trajectory") as file:
+        reader = Reader(file, path / TRAJECTORY)
+        if reader.header.bundle != bundle.hash:
+            bad_input(
+                path,
+                f"the run was made on bundle {reader.header.bundle[:16]}..., and {bundle.directory} is"
+                f" {bundle.hash[:16]}...",
+                "Use the bundle that it was made on",
+            )
+        header_bytes = reader.whole_bytes
+        run = start(reader, bundle.initial_values())
+        files = dict.fromkeys(found, False)
+        _compare(found, run, files)
+        for _ in replay_lines(reader, run):
+            _compare(found, run, files)
+    bytes_a_step = (reader.whole_bytes - header_bytes) / max(run.state.step, 1)
+    return Audit(run, files, bytes_a_step)
+
+
+def _compare(found: dict[str, ValuesFile], run: Replayed, files: dict[str, bool]) -> None:
+    for name, file in found.items():
+        if file.step == run.state.step:
+            files[name] = file.values.tobytes() == run.state.values.tobytes()

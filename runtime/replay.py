@@ -1,0 +1,75 @@
+"""Replay: the values of a run from its trajectory and the bundle's initial values, without the model.
+
+A phone's log can so be audited by whoever has the bundle: the same scalars give the same bits anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from .directions import directions
+from .errors import BadInput
+from .evaluate import Evaluation
+from .files import open_regular
+from .loop import State, updated
+from .trajectory import Header, Line, Reader
+
+
+@dataclass
+class Replayed:
+    """What a trajectory says: its header, the state after its last whole step, evaluations, and the best values."""
+
+    header: Header
+    state: State
+    evaluations: list[tuple[int, Evaluation]] = field(default_factory=list)
+    best: Evaluation | None = None
+    best_step: int = 0
+    best_values: np.ndarray | None = None
+
+    def evaluated(self, evaluation: Evaluation) -> bool:
+        """Add an evaluation of the present state; True if it is the best so far, whose values are then kept."""
+        self.evaluations.append((self.state.step, evaluation))
+        if self.best is not None and not evaluation.better_than(self.best):
+            return False
+        self.best, self.best_step, self.best_values = evaluation, self.state.step, self.state.values
+        return True
+
+
+def replay(path: Path, initial_values: np.ndarray) -> Replayed:
+    """Replay the trajectory file `path` from `initial_values` (fp32 [K]) of the bundle that its header names.
+
+    A torn last line is passed over. Raises BadInput if the file cannot be read, a line was changed, or the number of
+    values is another.
+    """
+    with open_regular(path, "trajectory") as file:
+        replayed = start(reader := Reader(file, path), initial_values)
+        for _ in replay_lines(reader, replayed):
+            pass
+        return replayed
+
+
+def start(reader: Reader, initial_values: np.ndarray) -> Replayed:
+    """The state before the first step. Raises BadInput if the number of values is another than the header's."""
+    if reader.header.values != len(initial_values):
+        raise BadInput(
+            f"the trajectory is of {reader.header.values} values, and the bundle has {len(initial_values)}."
+            " Use the bundle that the run was made on."
+        )
+    return Replayed(reader.header, State(initial_values))
+
+
+def replay_lines(reader: Reader, replayed: Replayed) -> Iterator[Line]:
+    """Apply each line to `replayed`, yielding it afterwards. Raises BadInput as `Reader.lines` does."""
+    config = reader.header.settings()
+    for line in reader.lines():
+        if line.evaluation is not None:
+            replayed.evaluated(line.evaluation)
+        else:
+            state = replayed.state
+            z = directions(config.seed, state.step, config.directions, len(state.values))
+            replayed.state = updated(state, np.array(line.projected_gradients), z, config)
+        yield line

@@ -1,0 +1,37 @@
+"""Changing a bundle as someone would who knows the format: sizes, hashes and seal made to fit again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pocketzo.runtime.files import sha256
+from pocketzo.runtime.manifest import seal
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """The manifest without its seal."""
+    content = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    del content["seal"]
+    return content
+
+
+def write(folder: Path, content: Any) -> None:
+    """Write a manifest with a seal that fits."""
+    (folder / "manifest.json").write_bytes(seal(json.dumps(content, indent=2).encode()))
+
+
+def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the manifest and seal it again."""
+    content = read(folder)
+    change(content)
+    write(folder, content)
+
+
+def replace(folder: Path, name: str, content: bytes) -> None:
+    """Put other bytes into a file, and their size and hash into the manifest."""
+    (folder / name).write_bytes(content)
+    entry = {"bytes": len(content), "sha256": sha256(folder / name)}
+    edit(folder, lambda m: m["files"].update({name: entry}))

@@ -1,0 +1,91 @@
+"""Faults during a run: it stops with the last good state saved, and says what to try."""
+
+from __future__ import annotations
+
+import json
+import resource
+
+import numpy as np
+import pytest
+from pocketzo.runtime import memory
+from pocketzo.runtime.engines.onnx import OnnxEngine
+
+from .test_bad_input import refused
+from .test_flow import tune_arguments
+
+
+@pytest.fixture
+def fault(monkeypatch):
+    """fault(step, nll): the engine gives `nll` instead, from `step` on."""
+
+    def arrange(step, change):
+        original, calls = OnnxEngine.nll, [0]
+
+        def nll(self, batch, values):
+            calls[0] += len(values) == 2
+            true = original(self, batch, values)
+            return change(true) if calls[0] >= step and len(values) == 2 else true
+
+        monkeypatch.setattr(OnnxEngine, "nll", nll)
+
+    return arrange
+
+
+def test_disk_that_fills_up_loses_no_step(cli, tiny_bundle, files):
+    """A limit on the size of files stands for a full disk; the run goes on when there is room, to the same bytes."""
+    arguments = tune_arguments(tiny_bundle, files, "--steps", 100)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, limits[1]))
+        done = cli(*arguments)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    refused(done, "the disk is full", str(files / "run"), "--resume")
+    steps = json.loads((files / "run/metrics.json").read_text())["steps"]
+    assert f"stopped after step {steps}," in done.err
+    assert 0 < steps < 100
+    assert cli(*arguments, "--resume").code == 0
+    resumed = (files / "run/trajectory.jsonl").read_bytes()
+    assert cli(*arguments, "--force").code == 0
+    assert (files / "run/trajectory.jsonl").read_bytes() == resumed
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_loss_that_is_no_number_keeps_the_steps_before_it(cli, tiny_bundle, files, fault, bad):
+    fault(4, lambda nll: np.full_like(nll, bad))
+    done = cli(*tune_arguments(tiny_bundle, files, "--steps", 10))
+    refused(done, "step 4: the loss or a value is not a finite number", "smaller --lr")
+    replayed = json.loads(cli("replay", files / "run", "--bundle", tiny_bundle.directory, "--json").out)
+    assert replayed["steps"] == 3
+    assert replayed["same"]
+
+
+def test_evaluation_that_is_no_number(cli, tiny_bundle, files, monkeypatch):
+    original = OnnxEngine.nll
+    monkeypatch.setattr(OnnxEngine, "nll", lambda self, b, v: original(self, b, v) * (np.nan if len(v) == 1 else 1))
+    refused(cli(*tune_arguments(tiny_bundle, files)), "evaluation: the loss is not a finite number")
+
+
+def test_engine_without_memory_for_a_step(cli, tiny_bundle, files, fault):
+    def fail(nll):
+        raise MemoryError
+
+    fault(3, fail)
+    refused(cli(*tune_arguments(tiny_bundle, files)), "out of memory", code=4)
+    assert json.loads((files / "run/metrics.json").read_text())["steps"] == 2
+
+
+def test_memory_that_cannot_suffice_is_found_before_the_start(cli, tiny_bundle, files, monkeypatch):
+    monkeypatch.setattr(memory, "available_bytes", lambda: 50_000_000)
+    arguments = tune_arguments(tiny_bundle, files, "--steps", 1)
+    refused(cli(*arguments), "50 MB are free", "--ignore-memory", code=4)
+    assert not (files / "run").exists()
+    assert cli(*arguments, "--ignore-memory").code == 0
+
+
+def test_memory_estimate_grows_with_what_a_step_holds(tiny_bundle):
+    manifest = tiny_bundle.manifest
+    small = memory.estimate_bytes(manifest, 4, 32)
+    assert small < memory.estimate_bytes(manifest, 8, 32) < memory.estimate_bytes(manifest, 8, 64)
+    assert memory.estimate_bytes(manifest, 4, 32, labels=50) > small
+    assert memory.estimate_bytes(manifest, 4, 32, directions=4) > small

@@ -1,0 +1,95 @@
+"""A trajectory proves a result: replayed without the model, it gives the same bits, or the files are not its own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from pocketzo.runtime.bundle import open_bundle
+from pocketzo.runtime.replay import replay
+from safetensors.numpy import load_file, save
+
+from .test_bad_input import refused
+from .test_flow import tune_arguments
+
+
+@pytest.fixture
+def run(cli, tiny_bundle, files):
+    """A run of 12 steps with 2 directions."""
+    options = ["--steps", 12, "--evaluate-every", 4, "--directions", 2, "--lr", 0.01]
+    assert cli(*tune_arguments(tiny_bundle, files, *options)).code == 0
+    return files / "run"
+
+
+def test_files_of_a_run_are_what_its_trajectory_gives(cli, tiny_bundle, run):
+    done = cli("replay", run, "--bundle", tiny_bundle.directory, "--json")
+    assert done.code == 0, done.err
+    result = json.loads(done.out)
+    assert result["steps"] == 12
+    assert result["files"] == {"values.safetensors": True, "best.safetensors": True}
+    assert 0 < result["bytes_a_step"] <= 300
+
+
+def test_replay_needs_no_engine(cli, tiny_bundle, run, monkeypatch):
+    import onnxruntime
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", None)
+    assert cli("replay", run, "--bundle", tiny_bundle.directory).code == 0
+
+
+def test_one_changed_bit_of_the_values_is_found(cli, tiny_bundle, run):
+    path = run / "values.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(content)
+    done = cli("replay", run, "--bundle", tiny_bundle.directory)
+    refused(done, "its values are not what its trajectory gives")
+    assert "values.safetensors: DIFFERS" in done.out
+    assert "best.safetensors: the same to the bit" in done.out
+
+
+def test_changed_projected_gradient_is_found(cli, tiny_bundle, run):
+    path = run / "trajectory.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[4] = lines[4].replace(b'"g":[', b'"g":[1')
+    path.write_bytes(b"".join(lines))
+    refused(cli("replay", run, "--bundle", tiny_bundle.directory), "trajectory.jsonl, line 5", "was changed")
+
+
+def test_run_of_another_bundle_is_refused(cli, tiny_checkpoint, tiny_bundle, export_once, run):
+    other = export_once(tiny_checkpoint, density=0.03)
+    for name in ("values.safetensors", "best.safetensors"):
+        (run / name).unlink()
+    refused(cli("replay", run, "--bundle", other.directory), "made on bundle", other.hash[:16], tiny_bundle.hash[:16])
+
+
+def test_values_can_be_made_from_the_trajectory_alone(cli, tiny_bundle, run, tmp_path):
+    server = tmp_path / "server"
+    server.mkdir()
+    shutil.copy(run / "trajectory.jsonl", server)
+    out = tmp_path / "values.safetensors"
+    done = cli("replay", server, "--bundle", tiny_bundle.directory, "--out", out)
+    assert done.code == 0
+    assert "no values file there" in done.out
+    assert out.read_bytes() == (run / "values.safetensors").read_bytes()
+
+
+def test_replay_is_a_function_too(tiny_bundle, run):
+    bundle = open_bundle(tiny_bundle.directory)
+    replayed = replay(run / "trajectory.jsonl", bundle.initial_values())
+    assert replayed.header.bundle == bundle.hash
+    assert replayed.state.values.tobytes() == load_file(run / "values.safetensors")["values"].tobytes()
+    assert [step for step, _ in replayed.evaluations] == [0, 4, 8, 12]
+
+
+def test_values_file_of_a_step_that_never_was(cli, tiny_bundle, run):
+    values = load_file(run / "values.safetensors")["values"]
+    metadata = {"pocketzo": json.dumps({"bundle": tiny_bundle.hash, "step": 99})}
+    (run / "values.safetensors").write_bytes(save({"values": values}, metadata=metadata))
+    refused(cli("replay", run, "--bundle", tiny_bundle.directory), "not what its trajectory gives")
+
+
+@pytest.mark.parametrize("path", ["nothing", "train.jsonl"])
+def test_no_run_there(cli, tiny_bundle, files, path):
+    refused(cli("replay", files / path, "--bundle", tiny_bundle.directory), path)

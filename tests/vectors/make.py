@@ -1,0 +1,102 @@
+"""Write randomness.json: test vectors of docs/randomness.md for other languages. Run: python tests/vectors/make.py"""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pocketzo.runtime.batches import epoch_batches
+from pocketzo.runtime.config import TuneConfig
+from pocketzo.runtime.directions import directions, philox_words
+from pocketzo.runtime.evaluate import Evaluation
+from pocketzo.runtime.loop import State, Step, mean_loss, updated
+from pocketzo.runtime.trajectory import Header, Writer, config_members
+
+
+def floats(array: np.ndarray) -> str:
+    """32-bit floats, little-endian, in hexadecimal."""
+    return array.astype("<f4").tobytes().hex()
+
+
+def philox() -> list[dict[str, Any]]:
+    cases = [(0, 0, 0, 0), (1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1), (2**63 - 1, 1, 10**9, 1023)]
+    names = ("seed", "stream", "step", "row")
+    return [{**dict(zip(names, c, strict=True)), "words": [f"{w:016x}" for w in philox_words(*c, 6)]} for c in cases]
+
+
+def signs() -> list[dict[str, Any]]:
+    made = []
+    for seed, step, rows, count in [(0, 0, 1, 70), (7, 3, 3, 64), (42, 199, 2, 130)]:
+        z = directions(seed, step, rows, count)
+        text = ["".join("+" if x > 0 else "-" for x in row) for row in z]
+        made.append({"seed": seed, "step": step, "rows": rows, "count": count, "directions": text})
+    return made
+
+
+def orders() -> list[dict[str, Any]]:
+    made = []
+    for count, batch, seed, epoch in [(5, 16, 0, 0), (23, 4, 1, 0), (150, 4, 9, 2)]:
+        lengths = [5 + (i * 7) % 11 for i in range(count)]
+        batches = [b.tolist() for b in epoch_batches(lengths, batch, seed, epoch)]
+        made.append({"lengths": lengths, "batch": batch, "seed": seed, "epoch": epoch, "batches": batches})
+    return made
+
+
+def losses() -> list[dict[str, Any]]:
+    rng = np.random.default_rng(0)
+    nll = rng.random((2, 3, 4), dtype=np.float32) * 5
+    labels = np.where(rng.random((3, 4)) < 0.3, -1, 7)
+    labels[:, 0] = 7
+    nll[:, labels < 0] = 0
+    case = {"nll": floats(nll), "shape": list(nll.shape), "label_ids": labels.tolist()}
+    return [{**case, "losses": mean_loss(nll, labels).tolist()}]
+
+
+def updates() -> list[dict[str, Any]]:
+    made = []
+    for config in (TuneConfig(seed=5, eps=1e-3), TuneConfig(seed=6, eps=1e-2, directions=3, lr=0.02, rms_decay=0.9)):
+        rng = np.random.default_rng(config.seed)
+        state = State(rng.standard_normal(100).astype(np.float32))
+        start, gradients = floats(state.values), []
+        for _ in range(50):
+            g = rng.standard_normal(config.directions) * 10
+            z = directions(config.seed, state.step, config.directions, 100)
+            state, gradients = updated(state, g, z, config), [*gradients, g.tolist()]
+        made.append({"config": config_members(config), "values": start, "g": gradients, "result": floats(state.values)})
+    return made
+
+
+def trajectory() -> str:
+    file = io.BytesIO()
+    writer = Writer(file, Path("trajectory.jsonl"))  # type: ignore[arg-type]
+    task = {"kind": "classify", "prompt": "Café: {text}\n", "labels": {"a": " a", "b": " b"}}
+    config = config_members(TuneConfig(eps=0.001))
+    writer.header(
+        Header(pocketzo="0.1.0", bundle="0" * 64, values=100, train="1" * 64, validation="2" * 64, task=task,
+               engine="onnx", engine_version="1.29.0", config=config)
+    )  # fmt: skip
+    writer.evaluation(0, Evaluation(1.5, 0.25, 8))
+    writer.step(Step(1, [-7.500463863834739], 1.178534037200734, 64))
+    writer.step(Step(2, [1e-17], 1e21, 64))
+    writer.evaluation(2, Evaluation(0.1, None, 8))
+    return file.getvalue().decode()
+
+
+def vectors() -> dict[str, Any]:
+    """Everything that the file holds."""
+    return {
+        "philox": philox(),
+        "directions": signs(),
+        "order": orders(),
+        "loss": losses(),
+        "update": updates(),
+        "trajectory": trajectory(),
+    }
+
+
+if __name__ == "__main__":
+    path = Path(__file__).with_name("randomness.json")
+    path.write_text(json.dumps(vectors(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
