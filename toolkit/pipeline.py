@@ -87,7 +87,7 @@ def export_bundle(
             stages.start("4-bit weights", sum(t.numel() for t in f.values()))
             _store_weights(opened, mask.layout, f, store, stages)
         stages.start("Graph, golden vectors and hashes", 0)
-        eps = EPS[config.accuracy_level]
+        eps = EPS[config.scope, config.accuracy_level]
         golden = golden_vectors(opened.model, mask.layout, values, eps, calibration_windows.reshape(-1))
         contents = _contents(opened, mask, config, values, sensitivities, golden, task, calibration)
         assemble(folder, store, contents)

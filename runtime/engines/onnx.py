@@ -38,7 +38,10 @@ class OnnxEngine:
         options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
         try:
             self._session = onnxruntime.InferenceSession(
-                str(bundle.directory / graph.file), options, providers=["CPUExecutionProvider"]
+                str(bundle.directory / graph.file),
+                options,
+                providers=["CPUExecutionProvider"],
+                enable_fallback=0,  # it would try the same again and print on standard output
             )
         except Exception as e:  # onnxruntime's exceptions share no base class
             bad_input(bundle.directory / graph.file, f"ONNX Runtime refuses the graph ({e})", "Export it again")

@@ -61,6 +61,8 @@ def test_projected_gradient_is_the_directional_derivative(case):
     bundle, model, layout = case
     batch = real_batch(bundle.manifest.model.vocabulary)
     start, eps = bundle.initial_values(), bundle.manifest.estimator.eps
+    if "tiny" in bundle.manifest.model.name:
+        eps = 1e-4  # the loss of a random model bends so much that the default leaves its straight range
     z = directions(5, 0, 8, len(start))
     engine = open_engine("onnx", bundle)
     plus, minus = (mean_loss(engine.nll(batch, start + s * np.float32(eps) * z), batch.label_ids) for s in (1, -1))
@@ -72,14 +74,14 @@ def test_projected_gradient_is_the_directional_derivative(case):
 
 def value_gradient(model, layout, batch, start):
     """dL/dvalues, float64 [K], by torch autograd in float64."""
-    model = model.double()
+    torch.nn.Module.double(model)
     with values_in_place(model, layout, start):
         weights = [model.get_submodule(layer.layer).weight.requires_grad_(True) for layer in layout.layers]
         nll = torch_nll(model, batch)
         labels = torch.from_numpy(batch.label_ids >= 0)
         loss = (nll.sum(1) / labels.sum(1)).mean()
         gradients = torch.autograd.grad(loss, weights)
-    model.float()
+    torch.nn.Module.float(model)  # transformers' own refuses for a model that came from GGUF
     parts = []
     for layer, gradient in zip(layout.layers, gradients, strict=True):
         rows, columns = layer.index(layout.scope)
