@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from ..torture.mutate import DAMAGE, FORGERY, mutate
 
@@ -20,6 +23,8 @@ def test_four_hundred_mutations(tiny_bundle):
 
 def test_fuzzers_run(tmp_path):
     """A moment of each coverage-guided fuzzer, in a process of its own because it ends the process."""
+    if importlib.util.find_spec("atheris") is None:
+        pytest.skip("needs atheris, which this system has no package of")
     for target in ("manifest", "trajectory", "onnx"):
         options = ["-runs=2000", "-seed=1", f"-artifact_prefix={tmp_path}/"]
         command = [sys.executable, "-m", "tests.torture.fuzz", target, *options]
