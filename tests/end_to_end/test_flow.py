@@ -102,6 +102,19 @@ def test_a_stopped_run_saves_what_it_has(tiny_bundle, files, number):
     assert (files / "run/values.safetensors").exists()
 
 
+def test_a_stopped_export_says_so_and_leaves_nothing(cli, tiny_checkpoint, tmp_path, monkeypatch):
+    from pocketzo.toolkit import pipeline
+
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline, "assemble", stop)
+    done = cli("export", tiny_checkpoint, "--out", tmp_path / "out", "--windows", 2, "--window-tokens", 32)
+    assert done.code == 130
+    assert "pocketzo: interrupted; nothing was left half-written." in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_help_is_quick_to_import_and_imports_nothing_heavy():
     code = "import sys; sys.argv = ['pocketzo', '--help']\nfrom pocketzo.toolkit.cli import main\ntry: main()\nexcept SystemExit: pass\nprint([m for m in ('torch', 'transformers', 'onnxruntime', 'onnx', 'numpy', 'matplotlib') if m in sys.modules])"  # noqa: E501
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

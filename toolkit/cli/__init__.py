@@ -46,6 +46,8 @@ def main() -> NoReturn:
     """Run the command line; exit codes: 0 done, 2 wrong usage, 3 bad input, 4 not enough room, 130 interrupted."""
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        sys.exit(app(standalone_mode=False) or 0)
+        code = app(standalone_mode=False) or 0
+        # The argument parser turns Ctrl-C into a bare exit code.
+        sys.exit(report_error(KeyboardInterrupt()) if code == 130 else code)
     except BaseException as e:
         sys.exit(report_error(e))
