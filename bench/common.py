@@ -16,7 +16,7 @@ from pocketzo.runtime.data import read_data
 from pocketzo.runtime.examples import Batch, collate
 from pocketzo.runtime.tasks import Task, make_task
 from pocketzo.runtime.tokenizer import NAME, Tokenizer
-from pocketzo.runtime.tune import training_examples
+from pocketzo.runtime.tune import encoded
 
 ROOT = Path(__file__).parent.parent
 NOTES = ROOT / "examples/notes"
@@ -53,7 +53,7 @@ def notes_task(bundle: Bundle) -> Task:
 def notes_batch(bundle: Bundle, size: int) -> Batch:
     """The first `size` training notes as one batch."""
     task = notes_task(bundle)
-    examples = training_examples(task, read_data(NOTES / "train.jsonl"), bundle.manifest.model.context_tokens)
+    examples = encoded(task, read_data(NOTES / "train.jsonl"), bundle.manifest.model.context_tokens)
     return collate(examples[:size], task.logit_bias)
 
 

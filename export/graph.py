@@ -19,7 +19,7 @@ OPSET = 23
 CONTRIB = "com.microsoft"
 INPUTS = {
     "input_ids": (ir.DataType.INT64, ["P", "B", "T"]),
-    "label_positions": (ir.DataType.INT64, ["P", "B", "L"]),
+    "label_positions": (ir.DataType.INT64, ["P", "B", "S"]),
     "label_ids": (ir.DataType.INT64, ["P", "B", "L"]),
     "logit_bias": (ir.DataType.FLOAT, ["N"]),
     "values": (ir.DataType.FLOAT, ["P", "K"]),
@@ -166,19 +166,21 @@ class _StepGraph:
         return op.RotaryEmbedding(x, self.cos, self.sin, positions, num_heads=heads)
 
     def at_labels(self, x: ir.Value) -> ir.Value:
-        """The normalised hidden states at the label positions, [P, B, L, H]."""
+        """The normalised hidden states at the label positions, [P, B, S, H]."""
         op, d = self.op, self.d
         by_example = op.Reshape(x, op.Concat(op.Shape(self.inputs["input_ids"]), [d.hidden], axis=0))
         positions = op.Unsqueeze(self.inputs["label_positions"], [3])
         return self.norm(op.GatherND(by_example, positions, batch_dims=2), "model.norm")
 
     def nll(self, x: ir.Value) -> ir.Value:
-        """-log softmax(logits + logit_bias)[label_ids], 0 where the label is padding."""
+        """-log softmax(logits + logit_bias)[label_ids], 0 where a label is padding; a position scores L / S of them."""
         op, d = self.op, self.d
         head = "model.embed_tokens" if d.tied_embedding else "lm_head"
         logits = op.Add(self.matmul(x, head, d.vocabulary, d.hidden), self.inputs["logit_bias"])
         ids = self.inputs["label_ids"]
         zero = op.Constant(value_int=0)
-        index = op.Unsqueeze(op.Max(ids, zero), [3])
-        picked = op.Squeeze(op.GatherElements(op.LogSoftmax(logits, axis=-1), index, axis=3), [3])
-        return op.Where(op.Less(ids, zero), op.Constant(value=ir.tensor(np.float32(0))), op.Neg(picked))
+        by_position = op.Concat(op.Shape(self.inputs["label_positions"]), [-1], axis=0)
+        index = op.Reshape(op.Max(ids, zero), by_position)
+        picked = op.GatherElements(op.LogSoftmax(logits, axis=-1), index, axis=3)
+        nll = op.Neg(op.Reshape(picked, op.Shape(ids)))
+        return op.Where(op.Less(ids, zero), op.Constant(value=ir.tensor(np.float32(0))), nll)

@@ -40,7 +40,7 @@ def torch_nll(model: Any, batch: Batch) -> torch.Tensor:
     bias = torch.from_numpy(batch.logit_bias).to(hidden.dtype)
     log_p = torch.log_softmax(model.lm_head(at_labels) + bias, dim=-1)
     ids = torch.from_numpy(batch.label_ids)
-    picked = torch.gather(log_p, 2, ids.clamp(min=0)[..., None])[..., 0]
+    picked = torch.gather(log_p, 2, ids.clamp(min=0).reshape(*positions.shape, -1)).reshape(ids.shape)
     return torch.where(ids < 0, torch.zeros_like(picked), -picked)
 
 

@@ -29,7 +29,8 @@ class Audit:
 
     def write(self, path: Path) -> None:
         """Write the replayed values (fp32 [K]) to `path`, bound to the bundle."""
-        write_values(path, self.run.state.values, self.run.header.bundle, self.run.state.step)
+        state, header = self.run.state, self.run.header
+        write_values(path, state.values, header.bundle, state.step, header.by_label(state.label_bias))
 
 
 def audit(path: Path, bundle: Bundle) -> Audit:
@@ -60,4 +61,5 @@ def audit(path: Path, bundle: Bundle) -> Audit:
 def _compare(found: dict[str, ValuesFile], run: Replayed, files: dict[str, bool]) -> None:
     for name, file in found.items():
         if file.step == run.state.step:
-            files[name] = file.values.tobytes() == run.state.values.tobytes()
+            same_bias = file.label_bias == run.header.by_label(run.state.label_bias)
+            files[name] = same_bias and file.values.tobytes() == run.state.values.tobytes()

@@ -47,11 +47,11 @@ def training_batches(examples: Sequence[Example], batch: int, seed: int, step: i
 def evaluation_batches(examples: Sequence[Example], vocabulary: int, tokens: int = 1024) -> Iterator[list[int]]:
     """Every index once, longest first, in batches of at most `tokens` padded tokens and LOGITS logits (or one example).
 
-    `vocabulary` is N, the logits of one label position.
+    `vocabulary` is N, the logits of one scored position.
     """
     order = sorted(range(len(examples)), key=lambda i: (-len(examples[i].tokens), i))
-    labels = max((len(e.targets) for e in examples), default=1)
+    scored = max((len(e.positions) for e in examples), default=1)
     while order:
-        size = max(1, min(tokens // len(examples[order[0]].tokens), LOGITS // (labels * vocabulary)))
+        size = max(1, min(tokens // len(examples[order[0]].tokens), LOGITS // (scored * vocabulary)))
         yield order[:size]
         order = order[size:]

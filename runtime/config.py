@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 from .errors import UsageError
+
+LR, LR_STEPS = 1e-3, 200
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,10 @@ class TuneConfig:
 
     steps: int = field(default=200, metadata={"help": "Steps of the loop.", "least": 1, "most": 10**9})
     batch: int = field(default=16, metadata={"help": "Examples a step (B).", "least": 1, "most": 2**16})
-    lr: float = field(default=1e-3, metadata={"help": "Change of each value per step, for a typical gradient."})
+    lr: float = field(
+        default=0.0,
+        metadata={"help": "Change of each value per step, for a typical gradient; 0 chooses it by the steps."},
+    )
     eps: float = field(default=0.0, metadata={"help": "Size of the perturbation; 0 takes the bundle's own."})
     directions: int = field(default=1, metadata={"help": "Directions a step (Q), averaged.", "least": 1, "most": 2**10})
     rms_decay: float = field(default=0.99, metadata={"help": "Memory of the running rms of projected gradients."})
@@ -42,3 +47,11 @@ class TuneConfig:
             raise UsageError(f"--rms-decay {self.rms_decay}: must be less than 1.")
         if self.seed >= 2**63:
             raise UsageError(f"--seed {self.seed}: must be less than 2**63.")
+
+    def resolved(self, eps: float) -> TuneConfig:
+        """With what 0 left open: a bundle's `eps`, and LR at LR_STEPS steps, falling with the square root of more.
+
+        The values' random walk grows with lr^2 * steps, which so stays the same (docs/learning.md).
+        """
+        lr = self.lr or LR * min(1.0, math.sqrt(LR_STEPS / self.steps))
+        return replace(self, lr=lr, eps=self.eps or eps)

@@ -32,9 +32,10 @@ def evaluate(
     task: Task,
     examples: Sequence[Example],
     values: np.ndarray,
+    label_bias: np.ndarray,
     progress: Callable[[int, int], None] = lambda examples, tokens: None,
 ) -> Evaluation:
-    """Score `examples` (from the task's `evaluation_example`) under `values` (fp32 [K]).
+    """Score `examples` (from the task's `example`) under `values` (fp32 [K]) and `label_bias` ([W]).
 
     `progress` is told the examples and tokens of each batch as it is done. Raises BadInput if a loss is not finite.
     """
@@ -47,7 +48,7 @@ def evaluate(
         nll = engine.nll(batch, values[None])[0]
         if not np.isfinite(nll).all():
             raise BadInput("evaluation: the loss is not a finite number. Use values of an earlier step.")
-        loss, correct = task.judge(nll, chosen)
+        loss, correct = task.judge(nll, chosen, label_bias)
         losses[indices] = loss
         judged = correct is not None
         if correct is not None:

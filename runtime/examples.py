@@ -12,23 +12,31 @@ from .errors import BadInput
 
 @dataclass(frozen=True)
 class Example:
-    """One sequence and what to score in it: the hidden state at `positions[l]` should predict `targets[l]`."""
+    """One sequence and what to score in it.
+
+    The hidden state at `positions[s]` scores the next M of `targets` (L = S * M): one target each for a completion, and
+    all label words at the one position of a classification, whose right one is `targets[answer]`.
+    """
 
     tokens: list[int]
     positions: list[int]
     targets: list[int]
     where: str
-    answer: int = 0
+    answer: int | None = None
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Inputs of the step graph but for the values: int64 [B,T], [B,L], [B,L] and fp32 [N]."""
+    """Inputs of the step graph but for the values: int64 [B,T], [B,S], [B,L] and fp32 [N], L a multiple of S.
+
+    `answers` (int64 [B]) says which of an example's labels is right, in a classification.
+    """
 
     input_ids: np.ndarray
     label_positions: np.ndarray
     label_ids: np.ndarray
     logit_bias: np.ndarray
+    answers: np.ndarray | None = None
 
     @property
     def tokens(self) -> int:
@@ -37,17 +45,19 @@ class Batch:
 
 
 def collate(examples: Sequence[Example], logit_bias: np.ndarray) -> Batch:
-    """Right-pad `examples` to one T and one L. A padded label has token id -1 and scores 0."""
+    """Right-pad `examples` to one T, S and L. A padded label has token id -1 and scores 0."""
     tokens = max(len(e.tokens) for e in examples)
+    scored = max(len(e.positions) for e in examples)
     labels = max(len(e.targets) for e in examples)
+    answers = [e.answer for e in examples if e.answer is not None]
     input_ids = np.zeros((len(examples), tokens), dtype=np.int64)
-    positions = np.zeros((len(examples), labels), dtype=np.int64)
+    positions = np.zeros((len(examples), scored), dtype=np.int64)
     targets = np.full((len(examples), labels), -1, dtype=np.int64)
     for b, example in enumerate(examples):
         input_ids[b, : len(example.tokens)] = example.tokens
         positions[b, : len(example.positions)] = example.positions
         targets[b, : len(example.targets)] = example.targets
-    return Batch(input_ids, positions, targets, logit_bias)
+    return Batch(input_ids, positions, targets, logit_bias, np.array(answers) if answers else None)
 
 
 def check_range(batch: Batch) -> None:
@@ -60,6 +70,9 @@ def check_range(batch: Batch) -> None:
     ):
         if array.min() < least or array.max() >= end:
             raise BadInput(f"{name}: {array.min()} to {array.max()}, and the limits are {least} and {end - 1}.")
+    scored, labels = batch.label_positions.shape[1], batch.label_ids.shape[1]
+    if labels % scored:
+        raise BadInput(f"label_ids: {labels} an example, and must be a multiple of its {scored} label_positions.")
 
 
 def check_length(example: Example, context_tokens: int) -> Example:

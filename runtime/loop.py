@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from . import label_bias as bias_of_labels
 from .config import TuneConfig
 from .directions import directions
 from .engines import Engine
@@ -21,9 +22,12 @@ from .examples import Batch
 
 @dataclass
 class State:
-    """All that a run changes: the values (fp32 [K]), the running mean square of g with its bias, and the steps done."""
+    """All that a run changes: the values (fp32 [K]), the label bias ([W], none without labels), the running mean square
+    of g with its own bias, and the steps done.
+    """
 
     values: np.ndarray
+    label_bias: np.ndarray = field(default_factory=lambda: np.zeros(0))
     mean_square: float = 0.0
     bias: float = 1.0
     step: int = 0
@@ -31,12 +35,15 @@ class State:
 
 @dataclass(frozen=True)
 class Step:
-    """What one step measured: projected gradients [Q], the mean loss (nats), and tokens computed."""
+    """What one step measured: projected gradients [Q], the mean loss (nats), tokens computed, the label bias after it
+    ([W], none without labels).
+    """
 
     step: int
     projected_gradients: list[float]
     loss: float
     tokens: int
+    label_bias: list[float] = field(default_factory=list)
 
 
 def zo_step(
@@ -50,22 +57,33 @@ def zo_step(
     z = directions(config.seed, state.step, config.directions, len(state.values))
     eps_z = np.float32(config.eps) * z
     nll = engine.nll(batch, np.concatenate([state.values + eps_z, state.values - eps_z]))
-    plus, minus = mean_loss(nll, batch.label_ids).reshape(2, -1)
     with np.errstate(invalid="ignore"):
+        losses, label_bias = batch_losses(nll, batch, state)
+        plus, minus = losses.reshape(2, -1)
         g = (plus - minus) / (2 * config.eps)
-    step = Step(state.step + 1, g.tolist(), float((plus + minus).mean() / 2), nll.shape[0] * batch.tokens)
-    moved = updated(state, g, z, config)
+    step = Step(state.step + 1, g.tolist(), float(losses.mean()), nll.shape[0] * batch.tokens, label_bias.tolist())
+    moved = updated(state, g, z, config, label_bias)
     if not (np.isfinite(g).all() and np.isfinite(moved.values).all()):
         raise BadInput(
             f"step {step.step}: the loss or a value is not a finite number. The values before this step are kept;"
             f" try a smaller --lr than {config.lr:g} or a smaller --eps than {config.eps:g}."
         )
     record(step)
-    state.values, state.mean_square, state.bias, state.step = moved.values, moved.mean_square, moved.bias, moved.step
+    vars(state).update(vars(moved))
     return step
 
 
-def updated(state: State, g: np.ndarray, z: np.ndarray, config: TuneConfig) -> State:
+def batch_losses(nll: np.ndarray, batch: Batch, state: State) -> tuple[np.ndarray, np.ndarray]:
+    """The loss of each perturbation, float64 [P], and the label bias after the step ([W])."""
+    if batch.answers is None:
+        return mean_loss(nll, batch.label_ids), state.label_bias
+    fitted = bias_of_labels.fit(nll.mean(axis=0), batch.answers, state.label_bias)
+    return bias_of_labels.losses(nll, batch.answers, fitted), bias_of_labels.followed(
+        state.label_bias, fitted, state.step
+    )
+
+
+def updated(state: State, g: np.ndarray, z: np.ndarray, config: TuneConfig, label_bias: np.ndarray) -> State:
     """The state after v <- v - lr * g / rms(g) * z, averaged over the directions (g [Q], z [Q, K]) in their order.
 
     The factor of each direction is computed in float64 and rounded once to fp32; a product with +1 or -1 is exact,
@@ -80,7 +98,7 @@ def updated(state: State, g: np.ndarray, z: np.ndarray, config: TuneConfig) -> S
         with np.errstate(over="ignore", invalid="ignore"):
             for g_q, z_q in zip(g.tolist(), z, strict=True):
                 values = values - np.float32(config.lr * g_q / rms / len(g)) * z_q
-    return State(values, mean_square, bias, state.step + 1)
+    return State(values, label_bias, mean_square, bias, state.step + 1)
 
 
 def mean_loss(nll: np.ndarray, label_ids: np.ndarray) -> np.ndarray:

@@ -16,9 +16,9 @@ INTERPRETER = 110_000_000
 """bytes of a Python process with numpy, tokenizers and ONNX Runtime loaded, before any model"""
 
 
-def estimate_bytes(manifest: Manifest, batch: int, tokens: int, labels: int = 1, directions: int = 1) -> int:
+def estimate_bytes(manifest: Manifest, batch: int, tokens: int, scored: int = 1, directions: int = 1) -> int:
     """Peak resident bytes of the loop under ONNX Runtime, for B = `batch` examples of T = `tokens`
-    tokens with L = `labels` label positions.
+    tokens with S = `scored` label positions.
 
     The engine keeps a rearranged copy of the 4-bit weights beside the file that it maps.
     """
@@ -27,7 +27,7 @@ def estimate_bytes(manifest: Manifest, batch: int, tokens: int, labels: int = 1,
     rows = perturbations * batch * tokens
     weights = 2 * max(entry.bytes for entry in manifest.files.values())
     activations = 4 * rows * (8 * model.hidden_size + 3 * model.intermediate_size)
-    logits = 3 * 4 * perturbations * batch * labels * model.vocabulary
+    logits = 3 * 4 * perturbations * batch * scored * model.vocabulary
     values = 4 * manifest.values.count * (4 + 3 * perturbations)
     return INTERPRETER + weights + activations + logits + values
 
@@ -44,9 +44,9 @@ def available_bytes() -> int | None:
 
 def check_memory(manifest: Manifest, examples: Sequence[Example], config: TuneConfig) -> None:
     """Raises NotEnoughRoom if a run on `examples` would need more memory than there is."""
-    tokens, labels = max(len(e.tokens) for e in examples), max(len(e.targets) for e in examples)
+    tokens, scored = max(len(e.tokens) for e in examples), max(len(e.positions) for e in examples)
     batch = min(config.batch, len(examples))
-    needed, free = estimate_bytes(manifest, batch, tokens, labels, config.directions), available_bytes()
+    needed, free = estimate_bytes(manifest, batch, tokens, scored, config.directions), available_bytes()
     if free is not None and needed > free:
         raise NotEnoughRoom(
             f"a step with {batch} examples of up to {tokens} tokens needs about {needed / 1e6:,.0f} MB, and"

@@ -29,6 +29,7 @@ class Replayed:
     best: Evaluation | None = None
     best_step: int = 0
     best_values: np.ndarray | None = None
+    best_label_bias: np.ndarray | None = None
 
     def evaluated(self, evaluation: Evaluation) -> bool:
         """Add an evaluation of the present state; True if it is the best so far, whose values are then kept."""
@@ -36,6 +37,7 @@ class Replayed:
         if self.best is not None and not evaluation.better_than(self.best):
             return False
         self.best, self.best_step, self.best_values = evaluation, self.state.step, self.state.values
+        self.best_label_bias = self.state.label_bias
         return True
 
 
@@ -59,7 +61,7 @@ def start(reader: Reader, initial_values: np.ndarray) -> Replayed:
             f"the trajectory is of {reader.header.values} values, and the bundle has {len(initial_values)}."
             " Use the bundle that the run was made on."
         )
-    return Replayed(reader.header, State(initial_values))
+    return Replayed(reader.header, State(initial_values, np.zeros(len(reader.header.labels))))
 
 
 def replay_lines(reader: Reader, replayed: Replayed) -> Iterator[Line]:
@@ -71,5 +73,5 @@ def replay_lines(reader: Reader, replayed: Replayed) -> Iterator[Line]:
         else:
             state = replayed.state
             z = directions(config.seed, state.step, config.directions, len(state.values))
-            replayed.state = updated(state, np.array(line.projected_gradients), z, config)
+            replayed.state = updated(state, np.array(line.projected_gradients), z, config, np.array(line.label_bias))
         yield line

@@ -59,7 +59,7 @@ class RunFolder:
 
     def begin(self, header: Header, initial_values: np.ndarray) -> Replayed:
         """Start over: remove what a run left, write the header."""
-        self._bundle = header.bundle
+        self._header = header
         with disk_errors(self.path):
             for name in (VALUES, BEST, METRICS):
                 (self.path / name).unlink(missing_ok=True)
@@ -76,7 +76,7 @@ class RunFolder:
 
     def resume(self, reader: Reader, initial_values: np.ndarray) -> Iterator[tuple[Replayed, Line | None]]:
         """Replay what is there, line by line (first None), drop a torn last line, and go on from there."""
-        self._bundle = reader.header.bundle
+        self._header = reader.header
         replayed = start(reader, initial_values)
         yield replayed, None
         for line in replay_lines(reader, replayed):
@@ -91,16 +91,16 @@ class RunFolder:
         with disk_errors(self.path):
             os.fsync(self._file.fileno())
 
-    def save_values(self, name: str, values: np.ndarray, step: int) -> None:
-        """Write values (fp32 [K]), bound to the bundle by its hash."""
-        write_values(self.path / name, values, self._bundle, step)
+    def save_values(self, name: str, values: np.ndarray, label_bias: np.ndarray, step: int) -> None:
+        """Write values (fp32 [K]) with the label bias ([W]), bound to the bundle by its hash."""
+        write_values(self.path / name, values, self._header.bundle, step, self._header.by_label(label_bias))
 
     def save(self, run: Replayed, config: TuneConfig) -> None:
         """Write the last values, the best ones and metrics.json."""
         self.flush()
-        self.save_values(VALUES, run.state.values, run.state.step)
-        if run.best_values is not None:
-            self.save_values(BEST, run.best_values, run.best_step)
+        self.save_values(VALUES, run.state.values, run.state.label_bias, run.state.step)
+        if run.best_values is not None and run.best_label_bias is not None:
+            self.save_values(BEST, run.best_values, run.best_label_bias, run.best_step)
         write_json(self.path / METRICS, metrics(run, config))
 
     def close(self) -> None:

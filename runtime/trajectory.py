@@ -11,11 +11,12 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NoReturn
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from . import __version__
@@ -47,6 +48,16 @@ class Header(BaseModel):
     engine_version: str = Field(max_length=64)
     config: dict[str, int | float]
 
+    @property
+    def labels(self) -> list[str]:
+        """The labels of a classification; none for other tasks."""
+        labels = (self.task.model_extra or {}).get("labels")
+        return list(labels) if self.task.kind == "classify" and isinstance(labels, dict) else []
+
+    def by_label(self, label_bias: Sequence[float] | np.ndarray) -> dict[str, float]:
+        """The label bias [W] with the labels' names."""
+        return dict(zip(self.labels, map(float, label_bias), strict=True))
+
     def settings(self) -> TuneConfig:
         """The run's settings. Raises PocketzoError or TypeError if they are not TuneConfig's or out of range."""
         expected = config_members(TuneConfig())
@@ -57,12 +68,13 @@ class Header(BaseModel):
 
 @dataclass(frozen=True)
 class Line:
-    """One line after the header: a step's projected gradients [Q] and loss (nats), or an evaluation after it."""
+    """One line after the header: a step's projected gradients [Q], loss (nats) and label bias [W], or an evaluation."""
 
     step: int
     projected_gradients: list[float] | None
     loss: float | None
     evaluation: Evaluation | None
+    label_bias: list[float] = field(default_factory=list)
 
 
 def config_members(config: TuneConfig) -> dict[str, int | float]:
@@ -93,7 +105,8 @@ class Writer:
 
     def step(self, step: Step) -> None:
         """Write a step's line. Raises DiskFull or BadInput if it cannot be written."""
-        self._append({"step": step.step, "g": step.projected_gradients, "loss": step.loss})
+        content = {"step": step.step, "g": step.projected_gradients, "loss": step.loss}
+        self._append(content | ({"label_bias": step.label_bias} if step.label_bias else {}))
 
     def evaluation(self, step: int, evaluation: Evaluation) -> None:
         """Write an evaluation's line."""
@@ -176,9 +189,16 @@ class Reader:
         if set(content) == {"step", "evaluation"}:
             evaluation = _evaluation(content["evaluation"])
             return Line(step, None, None, evaluation) if evaluation else None
-        if set(content) != {"step", "g", "loss"} or not isinstance(g, list) or len(g) != self.directions:
+        bias = content.get("label_bias", [])
+        if (
+            set(content) - {"label_bias"} != {"step", "g", "loss"}
+            or not isinstance(g, list)
+            or len(g) != self.directions
+        ):
             return None
-        return Line(step, g, loss, None) if all(_finite(x) for x in (*g, loss)) else None
+        if not isinstance(bias, list) or len(bias) != len(self.header.labels):
+            return None
+        return Line(step, g, loss, None, bias) if all(_finite(x) for x in (*g, *bias, loss)) else None
 
 
 def _finite(value: object) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -70,14 +70,9 @@ class Result:
     best_values: Path
 
 
-def training_examples(task: Task, data: DataSet, context_tokens: int) -> list[Example]:
-    """Encode every record for training. Raises BadInput naming file and line of the first bad one."""
-    return [check_length(task.training_example(r), context_tokens) for r in data.records]
-
-
-def evaluation_examples(task: Task, data: DataSet, context_tokens: int) -> list[Example]:
-    """Encode every record for evaluation. Raises BadInput naming file and line of the first bad one."""
-    return [check_length(task.evaluation_example(r), context_tokens) for r in data.records]
+def encoded(task: Task, data: DataSet, context_tokens: int) -> list[Example]:
+    """The example of every record. Raises BadInput naming file and line of the first bad one."""
+    return [check_length(task.example(r), context_tokens) for r in data.records]
 
 
 def tune(
@@ -94,13 +89,12 @@ def tune(
     Raises BadInput for a bad record, an example over the context, a loss that is not finite, or a path that holds a run
     (or, to resume, none, or another); NotEnoughRoom if memory will not suffice; Interrupted after Ctrl-C, all saved.
     """
-    config = config if config.eps else replace(config, eps=job.bundle.manifest.estimator.eps)
+    config = config.resolved(job.bundle.manifest.estimator.eps)
     if job.train.hash == job.validation.hash:
         bad_input(job.validation.path, "is the training file too, so it cannot choose the best step", "Hold some back")
     check_run_folder(job.path, resume, force)
     context = job.bundle.manifest.model.context_tokens
-    examples = training_examples(job.task, job.train, context)
-    held_out = evaluation_examples(job.task, job.validation, context)
+    examples, held_out = (encoded(job.task, data, context) for data in (job.train, job.validation))
     if not ignore_memory:
         check_memory(job.bundle.manifest, examples, config)
     initial_values = job.bundle.initial_values()
@@ -214,11 +208,13 @@ class _Checker:
             return
         self._watcher.evaluating(len(self._examples))
         job = self._job
-        evaluation = evaluate(job.engine, job.task, self._examples, progress.state.values, self._batch_done)
+        evaluation = evaluate(
+            job.engine, job.task, self._examples, progress.state.values, progress.state.label_bias, self._batch_done
+        )
         self._folder.writer.evaluation(step, evaluation)
         self._folder.flush()
         if progress.evaluated(evaluation):
-            self._folder.save_values(BEST, progress.state.values, step)
+            self._folder.save_values(BEST, progress.state.values, progress.state.label_bias, step)
         self._watcher.evaluated(step, evaluation)
 
     def _batch_done(self, examples: int, tokens: int) -> None:

@@ -19,16 +19,20 @@ class Task(Protocol):
     """What the loop and the evaluation need of a task."""
 
     kind: str
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """The labels of a classification in the order of their words; none for other kinds."""
+
     logit_bias: np.ndarray
 
-    def training_example(self, record: Record) -> Example:
-        """The sequence whose nll is the training loss. Raises BadInput naming file and line."""
+    def example(self, record: Record) -> Example:
+        """The sequence with everything that loss and `judge` need scored. Raises BadInput naming file and line."""
 
-    def evaluation_example(self, record: Record) -> Example:
-        """The sequence with everything that `judge` needs scored. Raises BadInput naming file and line."""
-
-    def judge(self, nll: np.ndarray, examples: Sequence[Example]) -> tuple[np.ndarray, np.ndarray | None]:
-        """From nll [B,L] of evaluation examples: the loss of each [B], and whether each is right [B] (or None)."""
+    def judge(
+        self, nll: np.ndarray, examples: Sequence[Example], bias: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """From nll [B,L] and the label bias [W]: the loss of each example [B], and whether each is right (or None)."""
 
 
 def make_task(definition: Any, where: object, tokenizer: Tokenizer, vocabulary: int, eos: int | None) -> Task:

@@ -10,6 +10,7 @@ import numpy as np
 from ..data import Record
 from ..errors import BadInput, bad_input
 from ..examples import Example
+from ..label_bias import log_probabilities
 from ..tokenizer import Tokenizer
 from . import template
 
@@ -35,7 +36,7 @@ class Classify:
             )
         self._prompt = prompt
         self._tokenizer = tokenizer
-        self._labels = list(labels)
+        self.labels = list(labels)
         self._words = [_label_word(tokenizer, where, label, word) for label, word in labels.items()]
         if max(self._words) >= vocabulary:
             bad_input(where, "a label word is a token that the model does not have", "Choose another word")
@@ -43,7 +44,7 @@ class Classify:
             if (first := self._words.index(word)) != i:
                 bad_input(
                     where,
-                    f'labels "{self._labels[first]}" and "{self._labels[i]}" have words that start with the same'
+                    f'labels "{self.labels[first]}" and "{self.labels[i]}" have words that start with the same'
                     f" token ({tokenizer.token(word)!r}), so they cannot be told apart",
                     "Give one of them another word",
                 )
@@ -54,29 +55,27 @@ class Classify:
         label = record.fields.get("label")
         if isinstance(label, int) and not isinstance(label, bool):
             label = str(label)
-        if label not in self._labels:
-            known = ", ".join(self._labels)
+        if label not in self.labels:
+            known = ", ".join(self.labels)
             problem = 'lacks the key "label"' if label is None else f'label "{label}" is not one of the task\'s'
             raise BadInput(f"{record.where}: {problem} (labels: {known}). Mend the line or the task file.")
         tokens = self._tokenizer.prompt(template.fill(self._prompt, record))
         if not tokens:
             raise BadInput(f"{record.where}: the prompt is empty. Give it at least one character.")
-        return tokens, self._labels.index(label)
+        return tokens, self.labels.index(label)
 
-    def training_example(self, record: Record) -> Example:
-        """Scores the right word at the last token of the prompt (L = 1)."""
+    def example(self, record: Record) -> Example:
+        """Scores every label word at the last token of the prompt (S = 1, L = number of labels)."""
         tokens, answer = self._tokens_and_answer(record)
-        return Example(tokens, [len(tokens) - 1], [self._words[answer]], record.where, answer)
+        return Example(tokens, [len(tokens) - 1], list(self._words), record.where, answer)
 
-    def evaluation_example(self, record: Record) -> Example:
-        """Scores every label word at the last token of the prompt (L = number of labels)."""
-        tokens, answer = self._tokens_and_answer(record)
-        return Example(tokens, [len(tokens) - 1] * len(self._words), list(self._words), record.where, answer)
-
-    def judge(self, nll: np.ndarray, examples: Sequence[Example]) -> tuple[np.ndarray, np.ndarray | None]:
-        """Loss: nll of the right word. Right: no other word scores better."""
+    def judge(
+        self, nll: np.ndarray, examples: Sequence[Example], bias: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Loss: nll of the right label. Right: no other label scores better."""
         answers = np.array([e.answer for e in examples])
-        return nll[np.arange(len(examples)), answers], nll.argmin(axis=1) == answers
+        log_p = log_probabilities(nll, bias)
+        return -log_p[np.arange(len(examples)), answers], log_p.argmax(axis=1) == answers
 
 
 def _label_word(tokenizer: Tokenizer, where: object, label: str, word: str) -> int:

@@ -18,6 +18,7 @@ class Complete:
     """The end-of-sequence token is part of the completion where the model has one, so that it learns to stop."""
 
     kind = "complete"
+    labels: tuple[str, ...] = ()
 
     def __init__(
         self, definition: dict[str, Any], where: object, tokenizer: Tokenizer, vocabulary: int, eos: int | None
@@ -31,7 +32,7 @@ class Complete:
         self._end = [] if eos is None else [eos]
         self.logit_bias = np.zeros(vocabulary, dtype=np.float32)
 
-    def training_example(self, record: Record) -> Example:
+    def example(self, record: Record) -> Example:
         """Scores every token of the completion, each predicted by the one before it."""
         prompt = self._tokenizer.prompt(template.fill(self._prompt, record))
         completion = self._tokenizer.continuation(template.fill(self._completion, record))
@@ -43,8 +44,8 @@ class Complete:
         positions = list(range(first, first + len(targets)))
         return Example((prompt + targets)[:-1], positions, targets, record.where)
 
-    evaluation_example = training_example
-
-    def judge(self, nll: np.ndarray, examples: Sequence[Example]) -> tuple[np.ndarray, np.ndarray | None]:
+    def judge(
+        self, nll: np.ndarray, examples: Sequence[Example], bias: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         """Loss: mean nll over the completion's tokens. Nothing is right or wrong."""
         return nll.sum(axis=1) / np.array([len(e.targets) for e in examples]), None

@@ -352,7 +352,7 @@ def test_empty_prompt(cli, tiny_bundle):
     tokenizer.prompt = tokenizer.continuation  # a tokenizer that puts nothing before a text
     task = Classify({**TASK, "prompt": "{text}"}, "task", tokenizer, 512, None)
     with pytest.raises(BadInput, match="line 7: the prompt is empty"):
-        task.training_example(Record({"text": "", "label": "a"}, "line 7"))
+        task.example(Record({"text": "", "label": "a"}, "line 7"))
 
 
 def test_training_file_does_not_validate(tune):

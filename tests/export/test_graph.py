@@ -52,7 +52,7 @@ def test_graph_is_valid_and_names_its_inputs_as_the_contract_does(tiny_bundle):
     }
     assert shapes == {
         "input_ids": ["P", "B", "T"],
-        "label_positions": ["P", "B", "L"],
+        "label_positions": ["P", "B", "S"],
         "label_ids": ["P", "B", "L"],
         "logit_bias": [512],
         "values": ["P", tiny_bundle.manifest.values.count],

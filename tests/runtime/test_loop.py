@@ -73,7 +73,7 @@ def test_replaying_projected_gradients_gives_the_same_bits():
     state, replayed = State(start.copy()), State(start.copy())
     for step in steps(Function(lambda v: np.sum(np.sin(v))), state, config):
         z = directions(config.seed, replayed.step, 2, 33)
-        replayed = updated(replayed, np.array(step.projected_gradients), z, config)
+        replayed = updated(replayed, np.array(step.projected_gradients), z, config, replayed.label_bias)
     assert state.values.tobytes() == replayed.values.tobytes()
 
 
@@ -81,7 +81,7 @@ def test_replaying_projected_gradients_gives_the_same_bits():
 def test_a_loss_that_is_not_finite_stops_with_the_values_untouched(bad):
     state = State(np.ones(4, np.float32))
     with pytest.raises(BadInput, match=r"step 1: the loss or a value is not a finite number.*smaller --lr than 0.001"):
-        zo_step(Function(lambda v: bad), BATCH, state, TuneConfig(eps=0.1))
+        zo_step(Function(lambda v: bad), BATCH, state, TuneConfig(eps=0.1, lr=1e-3))
     assert state.step == 0
     assert state.values.tolist() == [1, 1, 1, 1]
 

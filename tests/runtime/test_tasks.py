@@ -11,7 +11,7 @@ from pocketzo.runtime.errors import BadInput
 from pocketzo.runtime.evaluate import Evaluation, evaluate
 from pocketzo.runtime.tasks import make_task
 from pocketzo.runtime.tokenizer import Tokenizer
-from pocketzo.runtime.tune import evaluation_examples, training_examples
+from pocketzo.runtime.tune import encoded
 from transformers import AutoTokenizer
 
 from ..export.reference_model import bundle_layout, dequantized_model
@@ -46,8 +46,8 @@ def torch_model(tiny_checkpoint, tiny_bundle):
 def test_classify_equals_transformers_argmax_over_label_words(tiny_bundle, tiny_checkpoint, torch_model):
     lines = [{"text": t, "label": "abc"[i % 3]} for i, t in enumerate(TEXTS * 5)]
     task = task_of(tiny_bundle, CLASSIFY)
-    examples = evaluation_examples(task, data(lines), 256)
-    result = evaluate(open_engine("onnx", tiny_bundle), task, examples, tiny_bundle.initial_values())
+    examples = encoded(task, data(lines), 256)
+    result = evaluate(open_engine("onnx", tiny_bundle), task, examples, tiny_bundle.initial_values(), np.zeros(3))
 
     tokenizer = AutoTokenizer.from_pretrained(tiny_checkpoint)
     words = [tokenizer.encode(w, add_special_tokens=False)[0] for w in CLASSIFY["labels"].values()]
@@ -63,23 +63,27 @@ def test_classify_equals_transformers_argmax_over_label_words(tiny_bundle, tiny_
     assert result.accuracy == np.mean(right)
 
 
-def test_training_and_evaluation_agree_on_the_loss_of_the_right_word(tiny_bundle):
+def test_label_bias_shifts_the_scores_of_its_labels(tiny_bundle):
     from pocketzo.runtime.examples import collate
 
     task, engine = task_of(tiny_bundle, CLASSIFY), open_engine("onnx", tiny_bundle)
-    records = data([{"text": t, "label": "b"} for t in TEXTS])
-    values = tiny_bundle.initial_values()[None]
-    train = engine.nll(collate(training_examples(task, records, 256), task.logit_bias), values)[0, :, 0]
-    examples = evaluation_examples(task, records, 256)
-    loss, _ = task.judge(engine.nll(collate(examples, task.logit_bias), values)[0], examples)
-    np.testing.assert_allclose(train, loss, atol=1e-5)
+    examples = encoded(task, data([{"text": t, "label": "b"} for t in TEXTS]), 256)
+    batch, values, bias = collate(examples, task.logit_bias), tiny_bundle.initial_values()[None], np.array([0, 2.5, -1])
+    loss, right = task.judge(engine.nll(batch, values)[0], examples, bias)
+    words = [i for i, b in enumerate(task.logit_bias) if b == 0]
+    in_graph = task.logit_bias.copy()
+    in_graph[[examples[0].targets[label] for label in range(3)]] = bias
+    assert sorted(words) == sorted(examples[0].targets)
+    shifted = engine.nll(collate(examples, in_graph), values)[0]
+    np.testing.assert_allclose(shifted[:, 1], loss, atol=1e-5)
+    np.testing.assert_array_equal(shifted.argmin(axis=1) == 1, right)
 
 
 def test_complete_equals_transformers_loss_on_the_completion_alone(tiny_bundle, tiny_checkpoint, torch_model):
     lines = [{"prompt": t, "completion": " and " + u} for t, u in zip(TEXTS, reversed(TEXTS), strict=True)]
     task = task_of(tiny_bundle, COMPLETE)
-    examples = evaluation_examples(task, data(lines), 256)
-    result = evaluate(open_engine("onnx", tiny_bundle), task, examples, tiny_bundle.initial_values())
+    examples = encoded(task, data(lines), 256)
+    result = evaluate(open_engine("onnx", tiny_bundle), task, examples, tiny_bundle.initial_values(), np.zeros(0))
 
     tokenizer, losses = AutoTokenizer.from_pretrained(tiny_checkpoint), []
     for line in lines:
@@ -110,7 +114,7 @@ def test_real_tokenizers_give_transformers_tokens(model, shared, export_once):
 def test_empty_prompt_or_completion_is_named(tiny_bundle):
     task = task_of(tiny_bundle, COMPLETE)
     with pytest.raises(BadInput, match="line 1: the completion is empty"):
-        training_examples(task, data([{"prompt": "a", "completion": ""}]), 256)
+        encoded(task, data([{"prompt": "a", "completion": ""}]), 256)
 
 
 def test_better_is_more_right_then_less_loss():

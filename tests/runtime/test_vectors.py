@@ -76,3 +76,23 @@ def test_chain_by_hand():
         body, link = re.fullmatch(r'(.*),"chain":"([0-9a-f]{32})"\}', line).groups()
         chain = hashlib.sha256((chain + body + "}").encode()).hexdigest()[:32]
         assert chain == link
+
+
+def test_label_bias_by_newtons_method():
+    """The fit is the minimum that an independent solver finds, and the losses are those of the shifted scores."""
+    for case in STORED["label_bias"]:
+        p, b, w = case["shape"]
+        scores = -np.frombuffer(bytes.fromhex(case["nll"]), "<f4").astype(float).reshape(p, b, w)
+        prior, answers, x = np.array(case["bias"]), case["answers"], np.zeros(w)
+        for _ in range(50):
+            e = np.exp(scores.mean(0) + x)
+            probability = e / e.sum(1, keepdims=True)
+            slope = (probability - np.eye(w)[answers]).sum(0) + (x - prior)
+            curvature = np.diag(probability.sum(0)) - probability.T @ probability + np.eye(w)
+            x = x - np.linalg.solve(curvature, slope)
+        np.testing.assert_allclose(case["fitted"], x, atol=1e-6)
+        shifted = scores + np.array(case["fitted"])
+        losses = np.log(np.exp(shifted).sum(-1)) - shifted[:, np.arange(b), answers]
+        np.testing.assert_allclose(case["losses"], losses.mean(1), rtol=1e-12)
+        rate = max(0.1, 1 / (case["step"] + 1))
+        np.testing.assert_allclose(case["result"], (1 - rate) * prior + rate * np.array(case["fitted"]), rtol=1e-12)

@@ -60,8 +60,8 @@ def kill_and_resume(bundle: Path, files: Path, kills: int, seed: int, show: bool
 def command(bundle: Path, files: Path, run: Path, steps: int, resume: bool) -> list[str]:
     """The command line of a run."""
     words = [POCKETZO, "tune", bundle, "--task", files / "task.json", "--train", files / "train.jsonl", "--validation",
-             files / "validation.jsonl", "--run", run, "--batch", 4, "--evaluate-every", 25, "--steps", steps,
-             "--threads", 1, "--resume" if resume else "--force"]  # fmt: skip
+             files / "validation.jsonl", "--run", run, "--batch", 4, "--lr", 1e-3, "--evaluate-every", 25,
+             "--steps", steps, "--threads", 1, "--resume" if resume else "--force"]  # fmt: skip
     return [str(word) for word in words]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pocketzo.runtime import label_bias
 from pocketzo.runtime.batches import epoch_batches
 from pocketzo.runtime.config import TuneConfig
 from pocketzo.runtime.directions import directions, philox_words
@@ -55,16 +56,33 @@ def losses() -> list[dict[str, Any]]:
     return [{**case, "losses": mean_loss(nll, labels).tolist()}]
 
 
+def label_biases() -> list[dict[str, Any]]:
+    """Two steps of one batch with three labels; compare within 1e-12, for exp and log differ in their last bits."""
+    rng = np.random.default_rng(1)
+    nll, answers = rng.random((2, 5, 3), dtype=np.float32) * 4, np.array([0, 2, 1, 1, 2])
+    made, bias = [], np.zeros(3)
+    for step in (0, 20):
+        fitted = label_bias.fit(nll.mean(axis=0), answers, bias)
+        case = {"nll": floats(nll), "shape": list(nll.shape), "answers": answers.tolist(), "bias": bias.tolist()}
+        losses = label_bias.losses(nll, answers, fitted).tolist()
+        bias = label_bias.followed(bias, fitted, step)
+        made.append({**case, "step": step, "fitted": fitted.tolist(), "losses": losses, "result": bias.tolist()})
+    return made
+
+
 def updates() -> list[dict[str, Any]]:
     made = []
-    for config in (TuneConfig(seed=5, eps=1e-3), TuneConfig(seed=6, eps=1e-2, directions=3, lr=0.02, rms_decay=0.9)):
+    for config in (
+        TuneConfig(seed=5, eps=1e-3, lr=1e-3),
+        TuneConfig(seed=6, eps=1e-2, directions=3, lr=0.02, rms_decay=0.9),
+    ):
         rng = np.random.default_rng(config.seed)
         state = State(rng.standard_normal(100).astype(np.float32))
         start, gradients = floats(state.values), []
         for _ in range(50):
             g = rng.standard_normal(config.directions) * 10
             z = directions(config.seed, state.step, config.directions, 100)
-            state, gradients = updated(state, g, z, config), [*gradients, g.tolist()]
+            state, gradients = updated(state, g, z, config, state.label_bias), [*gradients, g.tolist()]
         made.append({"config": config_members(config), "values": start, "g": gradients, "result": floats(state.values)})
     return made
 
@@ -73,14 +91,15 @@ def trajectory() -> str:
     file = io.BytesIO()
     writer = Writer(file, Path("trajectory.jsonl"))  # type: ignore[arg-type]
     task = {"kind": "classify", "prompt": "Café: {text}\n", "labels": {"a": " a", "b": " b"}}
-    config = config_members(TuneConfig(eps=0.001))
+    bias = [-0.25, 0.25]
+    config = config_members(TuneConfig(eps=0.001, lr=0.001))
     writer.header(
         Header(pocketzo="0.1.0", bundle="0" * 64, values=100, train="1" * 64, validation="2" * 64, task=task,
                engine="onnx", engine_version="1.29.0", config=config)
     )  # fmt: skip
     writer.evaluation(0, Evaluation(1.5, 0.25, 8))
-    writer.step(Step(1, [-7.500463863834739], 1.178534037200734, 64))
-    writer.step(Step(2, [1e-17], 1e21, 64))
+    writer.step(Step(1, [-7.500463863834739], 1.178534037200734, 64, bias))
+    writer.step(Step(2, [1e-17], 1e21, 64, [0.1 + 0.2, -0.1]))
     writer.evaluation(2, Evaluation(0.1, None, 8))
     return file.getvalue().decode()
 
@@ -92,6 +111,7 @@ def vectors() -> dict[str, Any]:
         "directions": signs(),
         "order": orders(),
         "loss": losses(),
+        "label_bias": label_biases(),
         "update": updates(),
         "trajectory": trajectory(),
     }
