@@ -16,10 +16,13 @@ import numpy as np
 import torch
 from common import machine, table
 from pocketzo.export.graph import build_step
-from pocketzo.export.int4 import Int4
 from pocketzo.export.layout import Layout, SensitiveLayer
+from pocketzo.export.packing import Quantized
 from pocketzo.export.weights_file import WeightsFile
+from pocketzo.runtime.manifest import Quantization
 from pocketzo.toolkit.checkpoint import Checkpoint, find_source, open_checkpoint
+
+QUANTIZATION = Quantization(weight_bits=4, group_size=32, embedding_bits=4, embedding_group_size=32, accuracy_level=1)
 
 
 def built(opened: Checkpoint, folder: Path) -> float:
@@ -30,7 +33,8 @@ def built(opened: Checkpoint, folder: Path) -> float:
             rows, columns = parameter.shape
             groups = -(-columns // 32)
             zeros = np.zeros((rows, groups), np.uint8)
-            weight = Int4(np.zeros((rows, groups * 32), np.uint8), np.zeros((rows, groups), np.float32), zeros, columns)
+            codes, scales = np.zeros((rows, groups * 32), np.uint8), np.zeros((rows, groups), np.float16)
+            weight = Quantized(codes, scales, zeros, columns)
             module = name.removesuffix(".weight")
             store.add(f"{module}.codes", weight.packed_codes())
             store.add(f"{module}.scales", weight.scales)
@@ -39,7 +43,7 @@ def built(opened: Checkpoint, folder: Path) -> float:
             store.add(name, parameter.detach().numpy())
     layers = [SensitiveLayer(x.name, x.rows, x.columns, np.arange(3)) for x in opened.decoder.linears()]
     begin = time.perf_counter()
-    build_step(opened.decoder, Layout("channels", layers), store, 32, 1)
+    build_step(opened.decoder, Layout("channels", layers), store, QUANTIZATION)
     return time.perf_counter() - begin
 
 

@@ -15,6 +15,7 @@ from pocketzo.runtime.manifest import (
     NAME,
     SCHEMA,
     Calibration,
+    EpsPoint,
     Estimator,
     FileEntry,
     Golden,
@@ -29,6 +30,7 @@ from pocketzo.runtime.manifest import (
 )
 
 from .decoder import Decoder
+from .eps import best_eps
 from .golden import TOLERANCE
 from .graph import CONTRIB, OPSET, build_step
 from .layout import Layout
@@ -37,9 +39,8 @@ from .weights_file import WeightsFile
 WEIGHTS, STEP, VALUES, GOLDEN = "weights.bin", "step.onnx", "values.safetensors", "golden.safetensors"
 TOKENIZER, CHAT_TEMPLATE = "tokenizer.json", "chat_template.jinja"
 MINIMUM_ONNXRUNTIME = "1.29.0"
-EPS = {("channels", 1): 1e-3, ("channels", 4): 1e-2, ("weights", 1): 3e-4, ("weights", 4): 3e-3}
-"""default perturbation by scope and accuracy level: int8 activations drown smaller ones in rounding, and the loss bends
-sooner along the most sensitive single weights (docs/design.md)"""
+UNFITTED_EPS = 1e-3
+"""what a manifest says until eps is fitted on the artifact that it describes"""
 
 
 @dataclass(frozen=True)
@@ -73,14 +74,23 @@ def assemble(folder: Path, store: WeightsFile, contents: Contents) -> Manifest:
         (folder / CHAT_TEMPLATE).write_text(contents.chat_template, encoding="utf-8")
     write_tensors(folder / GOLDEN, contents.golden)
     manifest = _manifest(folder, step, contents)
-    text = json.dumps(manifest.model_dump(), indent=2, ensure_ascii=False, allow_nan=False)
-    (folder / NAME).write_bytes(seal(text.encode()))
+    _write_manifest(folder, manifest)
     return manifest
 
 
+def set_eps(folder: Path, manifest: Manifest, curve: list[EpsPoint]) -> None:
+    """Write the manifest again with the fitted eps and the curve that it was chosen from."""
+    estimator = manifest.estimator.model_copy(update={"eps": best_eps(curve), "eps_curve": curve})
+    _write_manifest(folder, manifest.model_copy(update={"estimator": estimator}))
+
+
+def _write_manifest(folder: Path, manifest: Manifest) -> None:
+    text = json.dumps(manifest.model_dump(), indent=2, ensure_ascii=False, allow_nan=False)
+    (folder / NAME).write_bytes(seal(text.encode()))
+
+
 def _write_step(folder: Path, store: WeightsFile, contents: Contents) -> Graph:
-    quantization = contents.quantization
-    model = build_step(contents.decoder, contents.layout, store, quantization.group_size, quantization.accuracy_level)
+    model = build_step(contents.decoder, contents.layout, store, contents.quantization)
     ir.save(model, folder / STEP)
     return Graph(
         engine="onnx",
@@ -120,7 +130,7 @@ def _manifest(folder: Path, step: Graph, contents: Contents) -> Manifest:
         ),
         graphs=[step],
         estimator=Estimator(
-            kind="two-point", directions="rademacher", rng="philox4x64-10", eps=EPS[contents.layout.scope, level]
+            kind="two-point", directions="rademacher", rng="philox4x64-10", eps=UNFITTED_EPS, eps_curve=[]
         ),
         golden=Golden(file=GOLDEN, tolerance={"onnx": TOLERANCE[level]}),
         task=None if contents.task is None else Task(**contents.task),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 import onnxscript
+from pocketzo.runtime.manifest import Quantization
 
 from .branches import BRANCHES
 from .decoder import Decoder, Linear
@@ -26,17 +27,15 @@ INPUTS = {
 }
 
 
-def build_step(decoder: Decoder, layout: Layout, store: WeightsFile, group_size: int, accuracy_level: int) -> ir.Model:
+def build_step(decoder: Decoder, layout: Layout, store: WeightsFile, quantization: Quantization) -> ir.Model:
     """The step graph of `decoder` with its weights in `store`; accuracy_level 1 keeps activations fp32, 4 int8."""
-    return _StepGraph(decoder, layout, store, group_size, accuracy_level).build()
+    return _StepGraph(decoder, layout, store, quantization).build()
 
 
 class _StepGraph:
-    def __init__(
-        self, decoder: Decoder, layout: Layout, store: WeightsFile, group_size: int, accuracy_level: int
-    ) -> None:
-        self.d, self.layout, self.store = decoder, layout, store
-        self.group_size, self.accuracy_level = group_size, accuracy_level
+    def __init__(self, decoder: Decoder, layout: Layout, store: WeightsFile, quantization: Quantization) -> None:
+        self.d, self.layout, self.store, self.quantization = decoder, layout, store, quantization
+        self.scales: dict[str, ir.Value] = {}
         fixed = {"N": decoder.vocabulary, "K": layout.count}
         self.inputs = {
             name: ir.val(name, dtype, [fixed.get(dim, dim) for dim in shape]) for name, (dtype, shape) in INPUTS.items()
@@ -71,6 +70,12 @@ class _StepGraph:
         known = self.graph.initializers.get(name)
         return known if known is not None else self.builder.initializer(self.store.tensor(name), name=name)
 
+    def scale(self, name: str) -> ir.Value:
+        """The fp32 scales of a weight, which the engine widens once, when it loads the graph."""
+        if name not in self.scales:
+            self.scales[name] = self.op.Cast(self.constant(f"{name}.scales"), to=ir.DataType.FLOAT)
+        return self.scales[name]
+
     def _values_by_layer(self) -> None:
         values, blocks = self.inputs["values"], list(self.layout.blocks())
         parts = self.op.Split(values, [b.count for b in blocks], axis=1, _outputs=len(blocks))
@@ -94,42 +99,44 @@ class _StepGraph:
         return self.op.Reshape(x, self.op.Concat([-1], self.t, [width], axis=0))
 
     def embedding(self, ids: ir.Value) -> ir.Value:
-        """Rows of the 4-bit embedding table, which a tied LM head reads too, from the same bytes."""
-        name, d = "model.embed_tokens", self.d
+        """Rows of the quantized embedding table, which a tied LM head reads too, from the same bytes."""
+        name, d, bits = "model.embed_tokens", self.d, self.quantization.embedding_bits
         table = self.builder.initializer(
-            self.store.tensor(f"{name}.codes", (d.vocabulary, d.hidden // 2), f"{name}.rows"), name=f"{name}.rows"
+            self.store.tensor(f"{name}.codes", (d.vocabulary, d.hidden * bits // 8), f"{name}.rows"),
+            name=f"{name}.rows",
         )
         x = self.op.GatherBlockQuantized(
             table,
             self.op.Reshape(ids, self.op.Concat(self.p, [-1], axis=0)),
-            self.constant(f"{name}.scales"),
+            self.scale(name),
             self.constant(f"{name}.zero_points"),
-            bits=4,
-            block_size=self.group_size,
+            bits=bits,
+            block_size=self.quantization.embedding_group_size,
             gather_axis=0,
             quantize_axis=1,
             _domain=CONTRIB,
         )
         return x
 
-    def matmul(self, x: ir.Value, name: str, rows: int, columns: int) -> ir.Value:
-        """x @ weight.T with the 4-bit weight `name` [rows, columns]."""
+    def matmul(self, x: ir.Value, name: str, rows: int, columns: int, bits: int, group_size: int) -> ir.Value:
+        """x @ weight.T with the quantized weight `name` [rows, columns]."""
         return self.op.MatMulNBits(
             x,
             self.constant(f"{name}.codes"),
-            self.constant(f"{name}.scales"),
+            self.scale(name),
             self.constant(f"{name}.zero_points"),
             K=columns,
             N=rows,
-            bits=4,
-            block_size=self.group_size,
-            accuracy_level=self.accuracy_level,
+            bits=bits,
+            block_size=group_size,
+            accuracy_level=self.quantization.accuracy_level,
             _domain=CONTRIB,
         )
 
     def linear(self, x: ir.Value, linear: Linear) -> ir.Value:
         """The frozen 4-bit product, plus what the layer's sensitive values add, plus the bias."""
-        y = self.matmul(x, linear.name, linear.rows, linear.columns)
+        q = self.quantization
+        y = self.matmul(x, linear.name, linear.rows, linear.columns, q.weight_bits, q.group_size)
         if sensitive := self.layout.of(linear.name):
             branch = BRANCHES[self.layout.scope]
             y = self.op.Add(y, branch(self.op, x, self.values[linear.name], sensitive))
@@ -174,9 +181,10 @@ class _StepGraph:
 
     def nll(self, x: ir.Value) -> ir.Value:
         """-log softmax(logits + logit_bias)[label_ids], 0 where a label is padding; a position scores L / S of them."""
-        op, d = self.op, self.d
+        op, d, q = self.op, self.d, self.quantization
         head = "model.embed_tokens" if d.tied_embedding else "lm_head"
-        logits = op.Add(self.matmul(x, head, d.vocabulary, d.hidden), self.inputs["logit_bias"])
+        logits = self.matmul(x, head, d.vocabulary, d.hidden, q.embedding_bits, q.embedding_group_size)
+        logits = op.Add(logits, self.inputs["logit_bias"])
         ids = self.inputs["label_ids"]
         zero = op.Constant(value_int=0)
         by_position = op.Concat(op.Shape(self.inputs["label_positions"]), [-1], axis=0)

@@ -13,7 +13,11 @@ import onnx_ir as ir
 PAGE = 4096
 CACHE_LINE = 64
 
-_TYPES = {np.dtype(np.uint8): ir.DataType.UINT8, np.dtype(np.float32): ir.DataType.FLOAT}
+_TYPES = {
+    np.dtype(np.uint8): ir.DataType.UINT8,
+    np.dtype(np.float16): ir.DataType.FLOAT16,
+    np.dtype(np.float32): ir.DataType.FLOAT,
+}
 
 
 class WeightsFile:

@@ -57,10 +57,15 @@ class Model(_Strict):
 
 
 class Quantization(_Strict):
-    """How the frozen weights are stored: MatMulNBits groups along the input, with zero points."""
+    """How the frozen weights are stored: MatMulNBits groups along the input, with zero points.
+
+    The embedding table and the LM head have bits and group size of their own.
+    """
 
     weight_bits: Literal[4]
     group_size: Literal[16, 32, 64, 128, 256]
+    embedding_bits: Literal[4, 8]
+    embedding_group_size: Literal[16, 32, 64, 128, 256]
     accuracy_level: Literal[1, 4]
 
 
@@ -124,13 +129,27 @@ class Graph(_Strict):
     outputs: list[Tensor] = Field(max_length=16)
 
 
+class EpsPoint(_Strict):
+    """How far projected gradients at `eps` are from the true derivatives: root-mean-square error over the derivatives'
+    root mean square, and correlation.
+    """
+
+    eps: PositiveFloat
+    error: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    correlation: Annotated[float, Field(ge=-1, le=1)]
+
+
 class Estimator(_Strict):
-    """Defaults of the two-point estimate: SPSA over Rademacher directions, from a counter-based generator."""
+    """Defaults of the two-point estimate: SPSA over Rademacher directions, from a counter-based generator.
+
+    `eps_curve`, eps ascending, is what `eps` was chosen from.
+    """
 
     kind: Literal["two-point"]
     directions: Literal["rademacher"]
     rng: Literal["philox4x64-10"]
     eps: PositiveFloat
+    eps_curve: list[EpsPoint] = Field(max_length=64)
 
 
 class Golden(_Strict):
@@ -193,6 +212,9 @@ def read_manifest(directory: Path) -> Manifest:
         where = ".".join(str(part) for part in first["loc"]) or "the top level"
         bad_input(path, f"field {where}: {first['msg']}", "Export the bundle again")
     _check_layout(path, manifest.values)
+    grid = [point.eps for point in manifest.estimator.eps_curve]
+    if grid != sorted(set(grid)):
+        bad_input(path, "field estimator.eps_curve: eps does not ascend", "Export the bundle again")
     return manifest
 
 

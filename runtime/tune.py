@@ -15,6 +15,7 @@ from .bundle import Bundle
 from .config import TuneConfig
 from .data import DataSet
 from .engines import Engine
+from .eps_window import warning
 from .errors import DiskFull, Interrupted, PocketzoError, UsageError, bad_input
 from .evaluate import Evaluation, evaluate
 from .examples import Batch, Example, check_length, collate
@@ -29,6 +30,9 @@ from .trajectory import Header, config_members
 
 class Watcher(Protocol):
     """Who is told of a run's progress; the command line draws it, a program may ignore it."""
+
+    def warned(self, text: str) -> None:
+        """Before the first step, of a setting that will probably waste the run."""
 
     def resumed(self, step: int) -> None:
         """Once, when a run goes on after `step`."""
@@ -99,6 +103,8 @@ def tune(
         check_memory(job.bundle.manifest, examples, config)
     initial_values = job.bundle.initial_values()
     _check_eps(initial_values, config.eps)
+    if text := warning(job.bundle.manifest.estimator, config.eps):
+        watcher.warned(text)
     with contextlib.closing(RunFolder(job.path)) as folder, deferred() as request:
         progress = _open(folder, _header(job, config, len(initial_values)), initial_values, resume)
         if resume:

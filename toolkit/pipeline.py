@@ -8,7 +8,8 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
-from pocketzo.export.assemble import EPS, WEIGHTS, Contents, assemble
+from pocketzo.export.assemble import WEIGHTS, Contents, assemble, set_eps
+from pocketzo.export.eps import DIRECTIONS, GRID, eps_curve
 from pocketzo.export.golden import golden_vectors
 from pocketzo.export.layout import Layout, Scope, SensitiveLayer
 from pocketzo.export.staging import check_destination, staged
@@ -29,6 +30,8 @@ from .quantize import quantize
 from .sensitivity import sensitivity
 
 GROUP_SIZE: Literal[32] = 32
+WIDE_GROUP_SIZE: Literal[64] = 64
+"""in 8 bits, where the hidden size is a multiple of it"""
 EMBEDDING, HEAD = "model.embed_tokens", "lm_head"
 
 
@@ -43,6 +46,7 @@ class ExportConfig:
     density: float = 1e-3
     per_layer: bool = False
     accuracy_level: Literal[1, 4] = 1
+    embedding_bits: Literal[4, 8] = 8
 
 
 class Stages(Protocol):
@@ -85,19 +89,23 @@ def export_bundle(
     with staged(out) as folder:
         with WeightsFile(folder / WEIGHTS) as store:
             stages.start("4-bit weights", sum(t.numel() for t in f.values()))
-            _store_weights(opened, mask.layout, f, store, stages)
+            quantization = _quantization(config, opened)
+            _store_weights(opened, mask.layout, f, quantization, store, stages)
         stages.start("Graph, golden vectors and hashes", 0)
-        eps = EPS[config.scope, config.accuracy_level]
-        golden = golden_vectors(opened.model, mask.layout, values, eps, calibration_windows.reshape(-1))
-        contents = _contents(opened, mask, config, values, sensitivities, golden, task, calibration)
-        assemble(folder, store, contents)
-        verdict = verify(staged_bundle := open_bundle(folder, hashes=False), open_engine("onnx", staged_bundle))
+        golden = golden_vectors(opened.model, mask.layout, values, calibration_windows.reshape(-1))
+        contents = _contents(opened, mask, config, quantization, values, sensitivities, golden, task, calibration)
+        manifest = assemble(folder, store, contents)
+        engine = open_engine("onnx", staged_bundle := open_bundle(folder, hashes=False))
+        verdict = verify(staged_bundle, engine)
         if not verdict.passed:
             raise PocketzoError(
                 f"{out}: the exported graph is {verdict.difference:.3g} nats off the reference, and the limit is"
                 f" {verdict.tolerance:g}; the bundle was not written. This is a fault in pocketzo or the engine."
             )
-        del staged_bundle
+        stages.start("Fitting eps", len(GRID) * DIRECTIONS)
+        text_tokens = calibration_windows.reshape(-1)
+        set_eps(folder, manifest, eps_curve(engine, opened.model, mask.layout, values, text_tokens, stages.advance))
+        del staged_bundle, engine
     return open_bundle(out, hashes=False), verdict
 
 
@@ -115,15 +123,35 @@ def _gather(layout: Layout, tensor_of: Any) -> np.ndarray:
     return torch.cat(parts).float().numpy()
 
 
+def _quantization(config: ExportConfig, opened: Checkpoint) -> Quantization:
+    wide = config.embedding_bits == 8 and opened.decoder.hidden % WIDE_GROUP_SIZE == 0
+    return Quantization(
+        weight_bits=4,
+        group_size=GROUP_SIZE,
+        embedding_bits=config.embedding_bits,
+        embedding_group_size=WIDE_GROUP_SIZE if wide else GROUP_SIZE,
+        accuracy_level=config.accuracy_level,
+    )
+
+
 def _store_weights(
-    opened: Checkpoint, layout: Layout, f: dict[str, torch.Tensor], store: WeightsFile, stages: Stages
+    opened: Checkpoint,
+    layout: Layout,
+    f: dict[str, torch.Tensor],
+    quantization: Quantization,
+    store: WeightsFile,
+    stages: Stages,
 ) -> None:
     """Quantize every weight into `store`, and put the dequantized weight in the model's place for the reference."""
     with torch.no_grad():
         for name in list(f):
             weight = opened.model.get_submodule(name).weight
             sensitive = _sensitive(layout, layout.of(name), weight)
-            quantized = quantize(weight, f[name], GROUP_SIZE, sensitive)
+            if name in (EMBEDDING, HEAD):
+                bits, group_size = quantization.embedding_bits, quantization.embedding_group_size
+            else:
+                bits, group_size = quantization.weight_bits, quantization.group_size
+            quantized = quantize(weight, f[name], group_size, sensitive, bits)
             store.add(f"{name}.codes", quantized.packed_codes())
             store.add(f"{name}.scales", quantized.scales)
             store.add(f"{name}.zero_points", quantized.packed_zero_points())
@@ -148,6 +176,7 @@ def _contents(
     opened: Checkpoint,
     mask: Mask,
     config: ExportConfig,
+    quantization: Quantization,
     values: np.ndarray,
     sensitivities: np.ndarray,
     golden: dict[str, Any],
@@ -161,7 +190,7 @@ def _contents(
         values=values,
         sensitivity=sensitivities,
         golden=golden,
-        tokenizer_json=opened.tokenizer.backend_tokenizer.to_str(pretty=True),
+        tokenizer_json=opened.tokenizer.backend_tokenizer.to_str(),
         chat_template=template if isinstance(template, str) else None,
         model=Model(
             name=opened.source.name,
@@ -177,7 +206,7 @@ def _contents(
             eos_token_id=opened.tokenizer.eos_token_id,
         ),
         calibration=calibration,
-        quantization=Quantization(weight_bits=4, group_size=GROUP_SIZE, accuracy_level=config.accuracy_level),
+        quantization=quantization,
         density=config.density,
         per_layer=config.per_layer,
         captured=mask.captured,

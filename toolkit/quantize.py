@@ -1,4 +1,4 @@
-"""4-bit weights: each group's scale and zero point searched for the least sensitivity-weighted squared error.
+"""4- and 8-bit weights: each group's scale and zero point searched for the least sensitivity-weighted squared error.
 
 The error of a group is sum_j F_j (w_j - (q_j - zero_point) scale)^2, the second-order change of the loss that the
 diagonal of the Fisher information predicts.
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from pocketzo.export.int4 import Int4
+from pocketzo.export.packing import Bits, Quantized
 
-LEVELS = 15
+SMALLEST_SCALE = 2.0**-20
+"""what fp16 still holds"""
 SHRINKS = np.linspace(1.0, 0.6, 9)
 REFINEMENTS = 2
 FLOOR = 0.01
@@ -18,7 +19,9 @@ FLOOR = 0.01
 ROWS = 4096
 
 
-def quantize(weight: torch.Tensor, f: torch.Tensor, group_size: int, sensitive: torch.Tensor | None = None) -> Int4:
+def quantize(
+    weight: torch.Tensor, f: torch.Tensor, group_size: int, sensitive: torch.Tensor | None = None, bits: Bits = 4
+) -> Quantized:
     """Quantize `weight` (fp32 [R, C]) under the sensitivities `f` (fp32 [R, C]).
 
     Entries where `sensitive` (bool [R, C]) holds are kept elsewhere in fp32: they dequantize to exactly 0 and their
@@ -29,60 +32,65 @@ def quantize(weight: torch.Tensor, f: torch.Tensor, group_size: int, sensitive: 
     for start in range(0, len(weight), ROWS):
         rows = slice(start, start + ROWS)
         held = None if sensitive is None else sensitive[rows]
-        parts.append(_quantize_rows(weight[rows], f[rows] + floor, group_size, held))
+        parts.append(_quantize_rows(weight[rows], f[rows] + floor, group_size, held, 2**bits - 1))
     codes, scales, zero_points = (torch.cat(p).numpy() for p in zip(*parts, strict=True))
-    return Int4(codes.reshape(len(weight), -1), scales, zero_points, weight.shape[1])
+    return Quantized(codes.reshape(len(weight), -1), scales, zero_points, weight.shape[1], bits)
 
 
 def _quantize_rows(
-    weight: torch.Tensor, f: torch.Tensor, group_size: int, held: torch.Tensor | None
+    weight: torch.Tensor, f: torch.Tensor, group_size: int, held: torch.Tensor | None, levels: int
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     padding = -weight.shape[1] % group_size
     if held is not None:
         weight, f = weight.masked_fill(held, 0), f.masked_fill(held, 0)
     w, f = (torch.nn.functional.pad(t, (0, padding)).reshape(len(weight), -1, group_size) for t in (weight, f))
-    scale, zero = _search(w, f)
+    scale, zero = _search(w, f, levels)
     for _ in range(REFINEMENTS):
-        scale, zero = _refine(w, f, scale, zero)
-    codes = _codes(w, scale, zero)
+        scale, zero = _refine(w, f, scale, zero, levels)
+    codes = _codes(w, scale, zero, levels)
     if held is not None:
         held = torch.nn.functional.pad(held, (0, padding)).reshape(w.shape)
         codes = torch.where(held, zero[..., None], codes)
-    return codes.to(torch.uint8), scale, zero.to(torch.uint8)
+    return codes.to(torch.uint8), scale.half(), zero.to(torch.uint8)
 
 
-def _codes(w: torch.Tensor, scale: torch.Tensor, zero: torch.Tensor) -> torch.Tensor:
-    return torch.round(w / scale[..., None] + zero[..., None]).clamp_(0, LEVELS)
+def _codes(w: torch.Tensor, scale: torch.Tensor, zero: torch.Tensor, levels: int) -> torch.Tensor:
+    return torch.round(w / scale[..., None] + zero[..., None]).clamp_(0, levels)
 
 
-def _error(w: torch.Tensor, f: torch.Tensor, scale: torch.Tensor, zero: torch.Tensor) -> torch.Tensor:
-    off = (_codes(w, scale, zero) - zero[..., None]) * scale[..., None] - w
+def _error(w: torch.Tensor, f: torch.Tensor, scale: torch.Tensor, zero: torch.Tensor, levels: int) -> torch.Tensor:
+    off = (_codes(w, scale, zero, levels) - zero[..., None]) * scale[..., None] - w
     return (f * off * off).sum(-1)
 
 
-def _search(w: torch.Tensor, f: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _search(w: torch.Tensor, f: torch.Tensor, levels: int) -> tuple[torch.Tensor, torch.Tensor]:
     """The best of a grid: the range of the group (0 included) shrunk by each factor, three zero points each."""
     low, high = w.amin(-1).clamp(max=0), w.amax(-1).clamp(min=0)
-    full = ((high - low) / LEVELS).clamp(min=1e-8)
+    full = ((high - low) / levels).clamp(min=SMALLEST_SCALE)
     best = (torch.full_like(full, torch.inf), full, torch.zeros_like(full))
     for shrink in SHRINKS:
-        scale = full * float(shrink)
+        scale = _stored(full * float(shrink))
         middle = torch.round(-low * float(shrink) / scale)
         for shift in (-1, 0, 1):
-            best = _better(best, w, f, scale, (middle + shift).clamp(0, LEVELS))
+            best = _better(best, w, f, scale, (middle + shift).clamp(0, levels), levels)
     return best[1], best[2]
 
 
+def _stored(scale: torch.Tensor) -> torch.Tensor:
+    """The scale as it will be stored, so that codes are chosen for what the engine multiplies by."""
+    return scale.clamp(min=SMALLEST_SCALE).half().float()
+
+
 def _refine(
-    w: torch.Tensor, f: torch.Tensor, scale: torch.Tensor, zero: torch.Tensor
+    w: torch.Tensor, f: torch.Tensor, scale: torch.Tensor, zero: torch.Tensor, levels: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The scale that is best for the codes at hand (weighted least squares), if it is better."""
-    steps = _codes(w, scale, zero) - zero[..., None]
+    steps = _codes(w, scale, zero, levels) - zero[..., None]
     fitted = (f * steps * w).sum(-1) / (f * steps * steps).sum(-1).clamp(min=1e-30)
-    fitted = torch.where(fitted > 0, fitted, scale)
-    best = (_error(w, f, scale, zero), scale, zero)
+    fitted = torch.where(fitted > 0, _stored(fitted), scale)
+    best = (_error(w, f, scale, zero, levels), scale, zero)
     for shift in (-1, 0, 1):
-        best = _better(best, w, f, fitted, (zero + shift).clamp(0, LEVELS))
+        best = _better(best, w, f, fitted, (zero + shift).clamp(0, levels), levels)
     return best[1], best[2]
 
 
@@ -92,7 +100,8 @@ def _better(
     f: torch.Tensor,
     scale: torch.Tensor,
     zero: torch.Tensor,
+    levels: int,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    error = _error(w, f, scale, zero)
+    error = _error(w, f, scale, zero, levels)
     less = error < best[0]
     return tuple(torch.where(less, new, old) for new, old in zip((error, scale, zero), best, strict=True))  # type: ignore[return-value]

@@ -36,8 +36,9 @@ def unpack(arrays: dict[str, np.ndarray], name: str, columns: int) -> np.ndarray
     """Dequantize by the format's definition, in float64."""
     scales, points = arrays[f"{name}.scales"], arrays[f"{name}.zero_points"]
     codes = arrays.get(f"{name}.codes", arrays.get(f"{name}.rows"))
-    codes = np.stack([codes & 15, codes >> 4], axis=-1).reshape(*scales.shape, -1).astype(np.float64)
-    points = np.stack([points & 15, points >> 4], axis=-1).reshape(len(points), -1)[:, : scales.shape[1]]
+    if codes[0].size < columns:  # two 4-bit codes in a byte
+        codes, points = (np.stack([x & 15, x >> 4], axis=-1).reshape(len(x), -1) for x in (codes, points))
+    codes, points = codes.reshape(*scales.shape, -1).astype(np.float64), points[:, : scales.shape[1]].astype(float)
     weight = (codes - points[..., None]) * scales[..., None].astype(np.float64)
     return weight.reshape(len(weight), -1)[:, :columns]
 

@@ -60,9 +60,7 @@ def test_nll_equals_transformers_on_the_dequantized_weights(case):
 def test_projected_gradient_is_the_directional_derivative(case):
     bundle, model, layout = case
     batch = real_batch(bundle.manifest.model.vocabulary)
-    start, eps = bundle.initial_values(), bundle.manifest.estimator.eps
-    if "tiny" in bundle.manifest.model.name:
-        eps = 1e-4  # the loss of a random model bends so much that the default leaves its straight range
+    start, eps = bundle.initial_values(), 1e-4  # random tokens, far from what eps was fitted on, bend the loss more
     z = directions(5, 0, 8, len(start))
     engine = open_engine("onnx", bundle)
     plus, minus = (mean_loss(engine.nll(batch, start + s * np.float32(eps) * z), batch.label_ids) for s in (1, -1))

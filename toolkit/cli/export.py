@@ -41,6 +41,9 @@ def export(
         int, typer.Option(help="1: fp32 activations. 4: int8, often faster on phones, noisier.")
     ] = 1,
     weight_bits: Annotated[int, typer.Option(help="Bits of a frozen weight: 4.")] = 4,
+    embedding_bits: Annotated[
+        int, typer.Option(help="Bits of the embedding table and the LM head: 8, or 4 for a smaller, coarser bundle.")
+    ] = 8,
     engine: Annotated[list[str] | None, typer.Option(help="Engine to export for: onnx (repeatable).")] = None,
     task: Annotated[Path | None, typer.Option(help="Task file to store as the bundle's default.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the bundle at --out.")] = False,
@@ -59,6 +62,8 @@ def export(
         raise UsageError(f"--accuracy-level {accuracy_level}: must be 1 or 4.")
     if weight_bits != 4:
         raise UsageError(f"--weight-bits {weight_bits}: must be 4.")
+    if embedding_bits not in (4, 8):
+        raise UsageError(f"--embedding-bits {embedding_bits}: must be 4 or 8.")
     if per_layer and scope is Scope.channels:
         raise UsageError("--per-layer goes with --scope weights: channels are ranked over the whole model.")
     definition = read_task(task) if task else None
@@ -69,7 +74,9 @@ def export(
         raise UsageError(f"export needs the host packages ({e.name} is missing): pip install 'pocketzo[host]'") from e
     from .progress import StageBars
 
-    config = ExportConfig(calibration, windows, window_tokens, scope.value, density, per_layer, accuracy_level)  # type: ignore[arg-type]
+    config = ExportConfig(
+        calibration, windows, window_tokens, scope.value, density, per_layer, accuracy_level, embedding_bits  # type: ignore[arg-type]
+    )  # fmt: skip
     with StageBars(quiet=json) as stages:
         bundle, verdict = export_bundle(checkpoint, out, config, definition, force, stages)
     manifest = bundle.manifest

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from pocketzo.runtime.manifest import Estimator
 
 from .common import Debug, Json, percent, print_json, size
 
@@ -44,7 +47,8 @@ def inspect(
         ("vocabulary", f"{model.vocabulary:,} words, context {model.context_tokens:,} tokens"),
         (
             "weights",
-            f"{quantization.weight_bits} bits in groups of {quantization.group_size},"
+            f"{quantization.weight_bits} bits in groups of {quantization.group_size}, embedding and LM head"
+            f" {quantization.embedding_bits} bits in groups of {quantization.embedding_group_size},"
             f" accuracy level {quantization.accuracy_level}",
         ),
         (
@@ -57,7 +61,7 @@ def inspect(
             f"{values.calibration.source}: {values.calibration.windows} windows of"
             f" {values.calibration.window_tokens} tokens",
         ),
-        ("perturbation", f"eps {manifest.estimator.eps:g}"),
+        ("perturbation", _perturbation(manifest.estimator)),
         ("engines", ", ".join(f"{g.engine} {g.minimum_engine_version} or later" for g in manifest.graphs)),
         ("task", "none stored" if manifest.task is None else f"{manifest.task.kind} (default)"),
         ("size", f"{size(total)}: " + ", ".join(f"{n} {size(e.bytes)}" for n, e in manifest.files.items())),
@@ -66,8 +70,24 @@ def inspect(
     ]:
         facts.add_row(label, text)
     console.print(facts)
+    curve = Table("eps", "error", "correlation", box=None, title="projected gradient against the true derivative")
+    for point in manifest.estimator.eps_curve:
+        chosen = " chosen" if point.eps == manifest.estimator.eps else ""
+        curve.add_row(f"{point.eps:g}{chosen}", f"{point.error:.3f}", f"{point.correlation:.3f}")
+    console.print(curve)
     table = Table("layer", "entries", "of", "values", box=None)
     for block in values.blocks:
         of = block.columns if values.scope == "channels" else block.rows * block.columns
         table.add_row(block.layer, f"{block.entries:,}", f"{of:,}", f"{block.count:,}")
     console.print(table)
+
+
+def _perturbation(estimator: Estimator) -> str:
+    """The chosen eps, the window in which one can be trusted, and the best correlation that the artifact reaches."""
+    from pocketzo.runtime.eps_window import window
+
+    if not estimator.eps_curve:
+        return f"eps {estimator.eps:g}"
+    floor, end = window(estimator.eps_curve)
+    best = max(point.correlation for point in estimator.eps_curve)
+    return f"eps {estimator.eps:g}, to be trusted from {floor:.2g} to {end:.2g}; best correlation {best:.4f}"

@@ -84,6 +84,10 @@ class TuneBars(_Bars):
         self._loss, self._accuracy, self._speed = 0.0, "", 0.0
         self._last = time.monotonic()
 
+    def warned(self, text: str) -> None:
+        """Before the first step; shown even with --json, since standard error is not part of it."""
+        Console(stderr=True).print(f"Warning: {text}", highlight=False, markup=False, soft_wrap=True)
+
     def resumed(self, step: int) -> None:
         """When a run goes on."""
         self.console.print(f"resumed after step {step}", highlight=False)

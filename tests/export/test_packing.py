@@ -1,4 +1,4 @@
-"""The 4-bit format against ONNX Runtime's own operators."""
+"""The 4- and 8-bit format against ONNX Runtime's own operators."""
 
 import numpy as np
 import onnx
@@ -7,22 +7,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
-from pocketzo.export.int4 import Int4
+from pocketzo.export.packing import Quantized
 
 
-def random_int4(rows: int, columns: int, group: int, seed: int = 0) -> Int4:
+def random_weight(rows: int, columns: int, group: int, seed: int = 0, bits: int = 4) -> Quantized:
     rng = np.random.default_rng(seed)
     groups = -(-columns // group)
-    zero_points = rng.integers(0, 16, (rows, groups), dtype=np.uint8)
-    codes = rng.integers(0, 16, (rows, groups, group), dtype=np.uint8)
+    zero_points = rng.integers(0, 2**bits, (rows, groups), dtype=np.uint8)
+    codes = rng.integers(0, 2**bits, (rows, groups, group), dtype=np.uint8)
     codes.reshape(rows, -1)[:, columns:] = zero_points[:, -1:]
-    scales = rng.random((rows, groups), dtype=np.float32) + 0.1
-    return Int4(codes.reshape(rows, -1), scales, zero_points, columns)
+    scales = (rng.random((rows, groups)) + 0.1).astype(np.float16)
+    return Quantized(codes.reshape(rows, -1), scales, zero_points, columns, bits)
 
 
 @given(st.integers(1, 5), st.integers(1, 100), st.sampled_from([16, 32]), st.integers(0, 99))
 def test_packing_loses_nothing(rows, columns, group, seed):
-    weight = random_int4(rows, columns, group, seed)
+    weight = random_weight(rows, columns, group, seed)
     packed = weight.packed_codes()
     assert packed.shape == (rows, weight.scales.shape[1], group // 2)
     low_first = np.stack([packed & 15, packed >> 4], axis=-1).reshape(rows, -1)
@@ -33,29 +33,36 @@ def test_packing_loses_nothing(rows, columns, group, seed):
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.integers(1, 40), st.integers(1, 130), st.integers(0, 99))
-def test_matmulnbits_multiplies_by_the_dequantized_weight(rows, columns, seed):
-    weight = random_int4(rows, columns, 32, seed)
+@given(st.integers(1, 40), st.integers(1, 130), st.integers(0, 99), st.sampled_from([(4, 32), (8, 32), (8, 64)]))
+def test_matmulnbits_multiplies_by_the_dequantized_weight(rows, columns, seed, form):
+    bits, group = form
+    weight = random_weight(rows, columns, group, seed, bits)
     x = np.random.default_rng(seed).standard_normal((3, columns)).astype(np.float32)
     node = helper.make_node(
         "MatMulNBits", ["x", "b", "s", "z"], ["y"], domain="com.microsoft",
-        K=columns, N=rows, bits=4, block_size=32, accuracy_level=1,
+        K=columns, N=rows, bits=bits, block_size=group, accuracy_level=1,
     )  # fmt: skip
-    y = run(node, {"x": x}, {"b": weight.packed_codes(), "s": weight.scales, "z": weight.packed_zero_points()}, "y")
-    np.testing.assert_allclose(y, x @ weight.dequantize().T, rtol=1e-4, atol=1e-3)
+    y = run(
+        node,
+        {"x": x},
+        {"b": weight.packed_codes(), "s": weight.scales.astype(np.float32), "z": weight.packed_zero_points()},
+        "y",
+    )
+    np.testing.assert_allclose(y, x @ weight.dequantize().T, rtol=1e-4, atol=1e-3 * 2 ** (bits - 4))
 
 
 @pytest.mark.parametrize("hidden", [64, 192, 576])
-def test_gatherblockquantized_reads_the_same_bytes(hidden):
-    table = random_int4(50, hidden, 32)
+@pytest.mark.parametrize(("bits", "group"), [(4, 32), (8, 32), (8, 64)])
+def test_gatherblockquantized_reads_the_same_bytes(hidden, bits, group):
+    table = random_weight(50, hidden, group, bits=bits)
     ids = np.array([[0, 49, 7]])
     node = helper.make_node(
         "GatherBlockQuantized", ["b", "x", "s", "z"], ["y"], domain="com.microsoft",
-        bits=4, block_size=32, gather_axis=0, quantize_axis=1,
+        bits=bits, block_size=group, gather_axis=0, quantize_axis=1,
     )  # fmt: skip
     constants = {
-        "b": table.packed_codes().reshape(50, hidden // 2),
-        "s": table.scales,
+        "b": table.packed_codes().reshape(50, hidden * bits // 8),
+        "s": table.scales.astype(np.float32),
         "z": table.packed_zero_points(),
     }
     np.testing.assert_array_equal(run(node, {"x": ids}, constants, "y"), table.dequantize()[ids])
