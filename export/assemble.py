@@ -59,6 +59,7 @@ class Contents:
     quantization: Quantization
     density: float
     per_layer: bool
+    first_layer: int
     captured: float
     eligible_weights: int
     task: dict[str, Any] | None
@@ -121,6 +122,7 @@ def _manifest(folder: Path, step: Graph, contents: Contents) -> Manifest:
             file=VALUES,
             scope=contents.layout.scope,
             per_layer=contents.per_layer,
+            first_layer=contents.first_layer,
             density=contents.density,
             count=contents.layout.count,
             eligible_weights=contents.eligible_weights,

@@ -101,6 +101,7 @@ class Values(_Strict):
     file: FileName
     scope: Literal["channels", "weights"]
     per_layer: bool
+    first_layer: Count
     density: Annotated[float, Field(gt=0, le=1)]
     count: Positive
     eligible_weights: Positive

@@ -6,7 +6,7 @@ weights takes single weights (arXiv 2406.02913), over the whole model or the sam
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,15 +30,23 @@ def check_density(density: float) -> None:
         bad_input(f"--density {density:g}", "must be over 0 and at most 1", "The paper's, and the default, is 0.001")
 
 
-def choose_mask(statistics: Mapping[str, torch.Tensor], scope: Scope, density: float, per_layer: bool = False) -> Mask:
-    """Choose from the layers in `statistics` (F, fp32 [rows, columns] each).
+def choose_mask(
+    statistics: Mapping[str, torch.Tensor],
+    scope: Scope,
+    density: float,
+    per_layer: bool = False,
+    tunable: Callable[[str], bool] = lambda name: True,
+) -> Mask:
+    """Choose from the layers in `statistics` (F, fp32 [rows, columns] each) for which `tunable` holds.
 
-    Raises BadInput if the density is out of range or allows no entry at all.
+    The budget is a share of the weights of all layers, tunable or not. Raises BadInput if the density is out of range
+    or allows no entry at all.
     """
     check_density(density)
-    eligible = sum(f.numel() for f in statistics.values())
+    everything, eligible = statistics, sum(f.numel() for f in statistics.values())
+    statistics = {name: f for name, f in everything.items() if tunable(name)}
     if scope == "channels":
-        chosen = _channels(statistics, density)
+        chosen = _channels(statistics, density * eligible)
     elif per_layer:
         chosen = {name: _top(f, max(1, int(density * f.numel())))[1] for name, f in statistics.items()}
     else:
@@ -56,7 +64,7 @@ def choose_mask(statistics: Mapping[str, torch.Tensor], scope: Scope, density: f
             f"Give at least {least / eligible:.2g}",
         )
     layout = Layout(scope, layers)
-    total = sum(float(f.sum(dtype=torch.float64)) for f in statistics.values())
+    total = sum(float(f.sum(dtype=torch.float64)) for f in everything.values())
     held = sum(float(_entries(statistics[s.layer], s, scope).sum(dtype=torch.float64)) for s in layers)
     return Mask(layout, held / total if total else 0.0, eligible)
 
@@ -66,9 +74,8 @@ def _entries(f: torch.Tensor, layer: SensitiveLayer, scope: Scope) -> torch.Tens
     return f[:, entries] if scope == "channels" else f.flatten()[entries]
 
 
-def _channels(statistics: Mapping[str, torch.Tensor], density: float) -> dict[str, torch.Tensor]:
-    """Columns by mean F, best first, as long as they fit the budget together."""
-    budget = density * sum(f.numel() for f in statistics.values())
+def _channels(statistics: Mapping[str, torch.Tensor], budget: float) -> dict[str, torch.Tensor]:
+    """Columns by mean F, best first, as long as they fit the budget (in weights) together."""
     score = torch.cat([f.mean(dim=0, dtype=torch.float64) for f in statistics.values()])
     weights = torch.cat([torch.full((f.shape[1],), f.shape[0]) for f in statistics.values()])
     order = torch.argsort(score, descending=True, stable=True)
@@ -79,7 +86,8 @@ def _channels(statistics: Mapping[str, torch.Tensor], density: float) -> dict[st
 def _weights(statistics: Mapping[str, torch.Tensor], budget: int) -> dict[str, torch.Tensor]:
     """The `budget` largest F of the whole model; only each layer's own largest can be among them."""
     tops = [_top(f, min(budget, f.numel())) for f in statistics.values()]
-    best = _top(torch.cat([values for values, _ in tops]), budget)[1]
+    together = torch.cat([values for values, _ in tops])
+    best = _top(together, min(budget, len(together)))[1]
     places = _by_layer(best, statistics, [len(values) for values, _ in tops])
     return {name: index[places[name]] for name, (_, index) in zip(statistics, tops, strict=True)}
 

@@ -16,7 +16,7 @@ from pocketzo.export.staging import check_destination, staged
 from pocketzo.export.weights_file import WeightsFile
 from pocketzo.runtime.bundle import Bundle, open_bundle
 from pocketzo.runtime.engines import open_engine
-from pocketzo.runtime.errors import PocketzoError
+from pocketzo.runtime.errors import PocketzoError, bad_input
 from pocketzo.runtime.manifest import Model, Quantization
 from pocketzo.runtime.tasks import make_task
 from pocketzo.runtime.tokenizer import Tokenizer
@@ -25,6 +25,7 @@ from tokenizers import Tokenizer as Backend
 
 from .calibration import read_text, windows
 from .checkpoint import Checkpoint, find_source, open_checkpoint, parameter_count
+from .importance import importance
 from .mask import Mask, check_density, choose_mask
 from .quantize import quantize
 from .sensitivity import sensitivity
@@ -32,6 +33,8 @@ from .sensitivity import sensitivity
 GROUP_SIZE: Literal[32] = 32
 WIDE_GROUP_SIZE: Literal[64] = 64
 """in 8 bits, where the hidden size is a multiple of it"""
+SKIPPED = 0.3
+"""share of the blocks, from the first, that are not tuned: what they change is more noise and less signal"""
 EMBEDDING, HEAD = "model.embed_tokens", "lm_head"
 
 
@@ -47,6 +50,7 @@ class ExportConfig:
     per_layer: bool = False
     accuracy_level: Literal[1, 4] = 1
     embedding_bits: Literal[4, 8] = 8
+    first_layer: int | None = None
 
 
 class Stages(Protocol):
@@ -80,17 +84,19 @@ def export_bundle(
     calibration_windows, calibration = windows(text, source_name, opened.tokenizer, config.windows, tokens)
 
     stages.start("Sensitivity", calibration_windows.size)
-    f = sensitivity(opened.model, _weight_names(opened), calibration_windows, stages.advance)
-    eligible = {linear.name: f[linear.name] for linear in opened.decoder.linears()}
-    mask = choose_mask(eligible, config.scope, config.density, config.per_layer)
+    names = [linear.name for linear in opened.decoder.linears()]
+    with importance(opened.model, names) as channel_importance:
+        f = sensitivity(opened.model, names, calibration_windows, stages.advance)
+    first = first_layer(config, opened)
+    mask = choose_mask(f, config.scope, config.density, config.per_layer, lambda name: layer_of(name) >= first)
     values = _gather(mask.layout, lambda name: opened.model.get_submodule(name).weight)
     sensitivities = _gather(mask.layout, lambda name: f[name])
 
     with staged(out) as folder:
         with WeightsFile(folder / WEIGHTS) as store:
-            stages.start("4-bit weights", sum(t.numel() for t in f.values()))
+            stages.start("4-bit weights", parameter_count(opened.model))
             quantization = _quantization(config, opened)
-            _store_weights(opened, mask.layout, f, quantization, store, stages)
+            _store_weights(opened, mask.layout, channel_importance, quantization, store, stages)
         stages.start("Graph, golden vectors and hashes", 0)
         golden = golden_vectors(opened.model, mask.layout, values, calibration_windows.reshape(-1))
         contents = _contents(opened, mask, config, quantization, values, sensitivities, golden, task, calibration)
@@ -109,11 +115,6 @@ def export_bundle(
     return open_bundle(out, hashes=False), verdict
 
 
-def _weight_names(opened: Checkpoint) -> list[str]:
-    heads = [EMBEDDING] if opened.decoder.tied_embedding else [EMBEDDING, HEAD]
-    return [linear.name for linear in opened.decoder.linears()] + heads
-
-
 def _gather(layout: Layout, tensor_of: Any) -> np.ndarray:
     """The entries of `layout` from the tensors that `tensor_of(layer)` gives, fp32 [K]."""
     parts = []
@@ -121,6 +122,21 @@ def _gather(layout: Layout, tensor_of: Any) -> np.ndarray:
         rows, columns = layer.index(layout.scope)
         parts.append(tensor_of(layer.layer).detach()[torch.from_numpy(rows), torch.from_numpy(columns)])
     return torch.cat(parts).float().numpy()
+
+
+def layer_of(name: str) -> int:
+    """The number of the block that a linear layer belongs to ("model.layers.7.mlp.up_proj": 7)."""
+    return int(name.split(".")[2])
+
+
+def first_layer(config: ExportConfig, opened: Checkpoint) -> int:
+    """The first block with tuned values. Raises BadInput if there is no such block."""
+    layers = opened.decoder.layers
+    if config.first_layer is None:
+        return round(SKIPPED * layers)
+    if not 0 <= config.first_layer < layers:
+        bad_input(f"--first-layer {config.first_layer}", f"the model has {layers} layers", f"Give 0 to {layers - 1}")
+    return config.first_layer
 
 
 def _quantization(config: ExportConfig, opened: Checkpoint) -> Quantization:
@@ -137,21 +153,24 @@ def _quantization(config: ExportConfig, opened: Checkpoint) -> Quantization:
 def _store_weights(
     opened: Checkpoint,
     layout: Layout,
-    f: dict[str, torch.Tensor],
+    channel_importance: dict[str, torch.Tensor],
     quantization: Quantization,
     store: WeightsFile,
     stages: Stages,
 ) -> None:
     """Quantize every weight into `store`, and put the dequantized weight in the model's place for the reference."""
     with torch.no_grad():
-        for name in list(f):
+        tables = [EMBEDDING] if opened.decoder.tied_embedding else [EMBEDDING, HEAD]
+        names = [*channel_importance, *tables]
+        for name in names:
             weight = opened.model.get_submodule(name).weight
             sensitive = _sensitive(layout, layout.of(name), weight)
-            if name in (EMBEDDING, HEAD):
+            if name in tables:
                 bits, group_size = quantization.embedding_bits, quantization.embedding_group_size
             else:
                 bits, group_size = quantization.weight_bits, quantization.group_size
-            quantized = quantize(weight, f[name], group_size, sensitive, bits)
+            known = channel_importance.get(name, torch.ones(weight.shape[1]))
+            quantized = quantize(weight, known, group_size, sensitive, bits)
             store.add(f"{name}.codes", quantized.packed_codes())
             store.add(f"{name}.scales", quantized.scales)
             store.add(f"{name}.zero_points", quantized.packed_zero_points())
@@ -159,7 +178,7 @@ def _store_weights(
             weight.copy_(dequantized if sensitive is None else torch.where(sensitive, weight, dequantized))
             stages.advance(weight.numel())
         for name, parameter in opened.model.named_parameters():
-            if name.removesuffix(".weight") not in f and not name.startswith(HEAD):
+            if name.removesuffix(".weight") not in names and not name.startswith(HEAD):
                 store.add(name, parameter.detach().numpy())
 
 
@@ -209,6 +228,7 @@ def _contents(
         quantization=quantization,
         density=config.density,
         per_layer=config.per_layer,
+        first_layer=first_layer(config, opened),
         captured=mask.captured,
         eligible_weights=mask.eligible_weights,
         task=task,

@@ -73,3 +73,14 @@ def test_order_of_values_is_the_order_of_the_index():
     weights = choose_mask(f, "weights", 0.5).layout.layers[0]
     rows, columns = weights.index("weights")
     assert (rows.tolist(), columns.tolist()) == ([1, 1, 1], [0, 1, 2])
+
+
+def test_layers_that_may_not_be_tuned_lend_their_budget_to_the_others():
+    f = statistics(3, [(4, 8), (4, 8)])
+    mask = choose_mask(f, "channels", 0.5, tunable=lambda name: name == "layer1")
+    assert [(s.layer, len(s.entries)) for s in mask.layout.layers] == [("layer1", 8)]
+    assert mask.eligible_weights == 64
+    assert mask.captured == pytest.approx(float(f["layer1"].sum() / (f["layer0"].sum() + f["layer1"].sum())), rel=1e-5)
+    assert [s.layer for s in choose_mask(f, "weights", 0.9, tunable=lambda n: n == "layer1").layout.layers] == [
+        "layer1"
+    ]

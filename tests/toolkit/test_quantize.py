@@ -21,9 +21,9 @@ def round_to_nearest(weight: torch.Tensor, group: int) -> np.ndarray:
     return ((np.clip(np.round(w / scale + zero), 0, 15) - zero) * scale).reshape(weight.shape).astype(np.float32)
 
 
-def test_it_beats_round_to_nearest_under_the_sensitivity():
+def test_it_beats_round_to_nearest_under_the_importance():
     torch.manual_seed(0)
-    weight, f = torch.randn(64, 128), torch.rand(64, 128) ** 6
+    weight, f = torch.randn(64, 128), torch.rand(128) ** 6
     ours = weighted_error(weight, f, quantize(weight, f, 32).dequantize())
     assert ours < 0.75 * weighted_error(weight, f, round_to_nearest(weight, 32))
 
@@ -34,7 +34,7 @@ def test_sensitive_entries_dequantize_to_exactly_zero(rows, columns, seed):
     generator = torch.Generator().manual_seed(seed)
     weight = torch.randn(rows, columns, generator=generator) + 0.5
     sensitive = torch.rand(rows, columns, generator=generator) < 0.3
-    quantized = quantize(weight, torch.ones(rows, columns), 32, sensitive)
+    quantized = quantize(weight, torch.ones(columns), 32, sensitive)
     assert quantized.dequantize().shape == (rows, columns)
     assert (quantized.dequantize()[sensitive.numpy()] == 0).all()
     assert quantized.codes.max() <= 15
@@ -43,7 +43,7 @@ def test_sensitive_entries_dequantize_to_exactly_zero(rows, columns, seed):
 
 def test_sensitive_outliers_do_not_widen_their_group():
     torch.manual_seed(0)
-    weight, f = torch.randn(8, 32) * 0.01, torch.ones(8, 32)
+    weight, f = torch.randn(8, 32) * 0.01, torch.ones(32)
     weight[:, 5] = 10
     sensitive = torch.zeros(8, 32, dtype=torch.bool)
     sensitive[:, 5] = True
@@ -56,18 +56,18 @@ def test_a_grid_that_is_exact_is_found():
     scale, zero = 0.125, 6
     codes = torch.arange(16).repeat(4, 2)
     weight = (codes - zero) * scale
-    np.testing.assert_array_equal(quantize(weight, torch.ones_like(weight), 32).dequantize(), weight.numpy())
+    np.testing.assert_array_equal(quantize(weight, torch.ones(weight.shape[1]), 32).dequantize(), weight.numpy())
 
 
 @pytest.mark.parametrize("value", [0.0, 3.0, -3.0])
 def test_constant_groups_survive(value):
     weight = torch.full((2, 32), value)
-    np.testing.assert_allclose(quantize(weight, torch.ones_like(weight), 32).dequantize(), value, rtol=1e-6)
+    np.testing.assert_allclose(quantize(weight, torch.ones(weight.shape[1]), 32).dequantize(), value, rtol=2**-11)
 
 
 def test_row_chunks_give_what_one_piece_gives(monkeypatch):
     torch.manual_seed(0)
-    weight, f = torch.randn(10, 64), torch.rand(10, 64)
+    weight, f = torch.randn(10, 64), torch.rand(64)
     whole = quantize(weight, f, 32).dequantize()
     monkeypatch.setattr("pocketzo.toolkit.quantize.ROWS", 3)
     np.testing.assert_array_equal(quantize(weight, f, 32).dequantize(), whole)

@@ -37,6 +37,9 @@ def export(
     per_layer: Annotated[
         bool, typer.Option("--per-layer", help="With --scope weights: the same share of every layer.")
     ] = False,
+    first_layer: Annotated[
+        int | None, typer.Option(help="First layer to tune values of (default: after three tenths of them).")
+    ] = None,
     accuracy_level: Annotated[
         int, typer.Option(help="1: fp32 activations. 4: int8, often faster on phones, noisier.")
     ] = 1,
@@ -75,7 +78,8 @@ def export(
     from .progress import StageBars
 
     config = ExportConfig(
-        calibration, windows, window_tokens, scope.value, density, per_layer, accuracy_level, embedding_bits  # type: ignore[arg-type]
+        calibration, windows, window_tokens, scope.value, density, per_layer,
+        accuracy_level, embedding_bits, first_layer,  # type: ignore[arg-type]
     )  # fmt: skip
     with StageBars(quiet=json) as stages:
         bundle, verdict = export_bundle(checkpoint, out, config, definition, force, stages)

@@ -54,7 +54,8 @@ def inspect(
         (
             "values",
             f"{values.count:,} of {values.eligible_weights:,} ({percent(values.count / values.eligible_weights)}),"
-            f" scope {values.scope}, {percent(values.sensitivity_captured)} of the sensitivity",
+            f" scope {values.scope}, layers from {values.first_layer},"
+            f" {percent(values.sensitivity_captured)} of the sensitivity",
         ),
         (
             "calibration",
