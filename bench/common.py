@@ -32,11 +32,11 @@ def machine() -> str:
     return f"{model}, {os.cpu_count()} cores, onnxruntime {onnxruntime.__version__}, Python {platform.python_version()}"
 
 
-def bundle_of(model: Path, scope: str, accuracy_level: int) -> Bundle:
-    """The bundle of `model`, exported with the defaults but for scope and level, and kept for the next run."""
-    out = ROOT / "build/bench" / f"{model.stem}-{scope}-{accuracy_level}"
+def bundle_of(model: Path, scope: str, accuracy_level: int, *more: str) -> Bundle:
+    """The bundle of `model`, exported with the defaults but for scope, level and `more`, and kept for the next run."""
+    out = ROOT / "build/bench" / "-".join([model.stem, scope, str(accuracy_level), *(o.strip("-") for o in more)])
     if not out.exists():
-        options = ["--scope", scope, "--accuracy-level", str(accuracy_level)]
+        options = ["--scope", scope, "--accuracy-level", str(accuracy_level), *more]
         command = [str(Path(sys.executable).with_name("pocketzo")), "export", str(model), "--out", str(out), *options]
         subprocess.run(command, check=True, stdout=sys.stderr)
     return open_bundle(out, hashes=False)

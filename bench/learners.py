@@ -266,11 +266,11 @@ def torch_zero_order(kind: str) -> Callable[[Setting], Learner]:
     return make
 
 
-def artifact(level: int, label_bias: bool = True) -> Callable[[Setting], Learner]:
+def artifact(level: int, *export: str, label_bias: bool = True) -> Callable[[Setting], Learner]:
     """The product: its loop on the exported artifact."""
 
     def make(setting: Setting) -> Learner:
-        bundle = bundle_of(setting.checkpoint, "channels", level)
+        bundle = bundle_of(setting.checkpoint, "channels", level, *export)
         estimator = bundle.manifest.estimator
         assert estimator.eps == best_eps(estimator.eps_curve)
         engine = open_engine("onnx", bundle, setting.threads)
@@ -339,12 +339,13 @@ ZO_RATES = (5e-4, 1e-3, 2e-3)
 METHODS = {
     "ours": Method("ours: channels 0.1 %, int4", artifact(1), ZO_RATES),
     "ours-int8": Method("ours, int8 activations", artifact(4), ZO_RATES),
+    "ours-everywhere": Method("ours, values in every layer", artifact(1, "--first-layer", "0"), ZO_RATES),
     "ours-plain": Method("ours, no label bias", artifact(1, label_bias=False), ZO_RATES),
     "channels": Method("channels 0.1 %, fp32", torch_zero_order("channels"), ZO_RATES),
     "weights": Method("single weights 0.1 %, fp32", torch_zero_order("weights"), ZO_RATES),
     "random": Method("random 0.1 %, fp32", torch_zero_order("random"), ZO_RATES),
     "magnitude": Method("largest 0.1 %, fp32", torch_zero_order("magnitude"), ZO_RATES),
-    "mezo": Method("all weights (MeZO), fp32", lambda s: Mezo(s, opened_model(s).model), (3e-7, 1e-6, 3e-6)),
+    "mezo": Method("all weights (MeZO), fp32", lambda s: Mezo(s, opened_model(s).model), (1e-6, 1e-5, 3e-5)),
     "probe": Method("linear probe", lambda s: Probe(s, opened_model(s).model), (1e-3, 1e-2, 1e-1)),
     "adam-values": Method("Adam on our values, fp32", adam_values, (1e-3, 3e-3)),
     "lora": Method("LoRA with Adam", lora, (3e-4, 1e-3)),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 
 from .errors import UsageError
 
-LR, LR_STEPS = 1e-3, 200
+LR, LR_STEPS = 1.5e-3, 200
 
 
 @dataclass(frozen=True)
