@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from pocketzo.runtime.directions import directions
 from pocketzo.runtime.engines import Engine
+from pocketzo.runtime.eps_window import TRUSTED
+from pocketzo.runtime.errors import bad_input
 from pocketzo.runtime.examples import Batch, Example, collate
 from pocketzo.runtime.loop import mean_loss
 from pocketzo.runtime.manifest import EpsPoint
@@ -37,7 +39,7 @@ def eps_curve(
     tokens: np.ndarray,
     progress: Callable[[int], None] = lambda units: None,
 ) -> list[EpsPoint]:
-    """Error and correlation of the projected gradient at each eps of GRID.
+    """Error and correlation of the projected gradient at each eps of GRID. Raises BadInput if none gives a number.
 
     `model` is torch's, with the artifact's dequantized weights and `values` (fp32 [K]) in place; `tokens` is real text,
     cut into a batch of EXAMPLES sequences of TOKENS. `progress` is told 1 after each pair of passes.
@@ -52,13 +54,17 @@ def eps_curve(
             plus, minus = mean_loss(engine.nll(batch, np.stack([values + row, values - row])), batch.label_ids)
             measured.append((plus - minus) / (2 * eps))
             progress(1)
-        curve.append(_point(eps, np.array(measured), exact))
+        if np.isfinite(measured).all():  # the loss may overflow at the largest eps
+            curve.append(_point(eps, np.array(measured), exact))
+    if not curve:
+        bad_input("the artifact", "its loss is not a finite number at any eps", "Check the checkpoint's weights")
     return curve
 
 
 def best_eps(curve: Sequence[EpsPoint]) -> float:
     """The largest eps whose error is as good as the least: the farther from rounding, the safer on another device."""
-    limit = max(GOOD_ENOUGH, SLACK * min(point.error for point in curve))
+    least = min(point.error for point in curve)
+    limit = max(GOOD_ENOUGH, least, min(SLACK * least, TRUSTED))
     return max(point.eps for point in curve if point.error <= limit)
 
 

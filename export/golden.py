@@ -26,14 +26,14 @@ TOKENS = max(LENGTHS) + 1
 def golden_vectors(model: Any, layout: Layout, values: np.ndarray, window: np.ndarray) -> dict[str, Any]:
     """The tensors of golden.safetensors for `model` (torch, dequantized weights), from a window of real tokens.
 
-    P = 2 (values +- eps z, as in a step), B = 2 of unequal length, L = 3 with one padded label, a logit bias that is
-    not zero.
+    P = 2 (values +- eps z, as in a step), B = 2 of unequal length, S = 2 positions with two labels each, one position
+    padded, a logit bias that is not zero.
     """
     examples = []
     for b, length in enumerate(LENGTHS):
         tokens = window[b : b + length + 1].tolist()
-        positions = [length // 2, length - 2, length - 1][b:]
-        examples.append(Example(tokens[:-1], positions, [tokens[p + 1] for p in positions], "golden"))
+        positions = [length // 2, length - 1][b:]
+        examples.append(Example(tokens[:-1], positions, [t for p in positions for t in tokens[p : p + 2]], "golden"))
     vocabulary = model.config.vocab_size
     bias = (np.arange(vocabulary) % 7 - 3).astype(np.float32) / 4
     batch = collate(examples, bias)

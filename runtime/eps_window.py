@@ -44,6 +44,8 @@ def warning(estimator: Estimator, eps: float) -> str | None:
     floor, end = window(estimator.eps_curve)
     best = max(point.correlation for point in estimator.eps_curve)
     better = f"The bundle's own is {estimator.eps:g} (the best correlation that its artifact reaches is {best:.3f})."
+    if min(point.error for point in estimator.eps_curve) > TRUSTED:
+        return f"no eps gives this artifact a trustworthy projected gradient: the best correlation is {best:.3f}."
     if eps < floor:
         return (
             f"--eps {eps:g} is under the noise floor of this artifact, {floor:.2g}: more than half of a projected"
@@ -54,6 +56,4 @@ def warning(estimator: Estimator, eps: float) -> str | None:
             f"--eps {eps:g} is beyond the range in which this artifact's loss is straight, {end:.2g}: a projected"
             f" gradient is more than half error. {better}"
         )
-    if min(point.error for point in estimator.eps_curve) > TRUSTED:
-        return f"no eps gives this artifact a trustworthy projected gradient: the best correlation is {best:.3f}."
     return None

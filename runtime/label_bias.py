@@ -20,6 +20,8 @@ PRIOR = 1.0
 RATE = 0.1
 """how far the bias of the run follows the fit of a batch; in the first steps it is the mean of all fits"""
 ITERATIONS = 64
+LIMIT = 1e6
+"""largest bias that a file may hold: beyond it nothing is left of the model's own scores"""
 
 
 def log_probabilities(nll: np.ndarray, bias: np.ndarray) -> np.ndarray:
@@ -51,6 +53,11 @@ def losses(nll: np.ndarray, answers: np.ndarray, bias: np.ndarray) -> np.ndarray
     """The loss of each perturbation, float64 [P]: the mean over examples of -log p(answer), from nll [P, B, W]."""
     picked = log_probabilities(nll, bias)[:, np.arange(len(answers)), answers]
     return -picked.mean(axis=1)
+
+
+def is_bias(value: object) -> bool:
+    """Whether `value`, read from a file, can be the bias of a label."""
+    return type(value) is float and abs(value) <= LIMIT
 
 
 def of_labels(given: Mapping[str, float], labels: Sequence[str], where: object) -> np.ndarray:

@@ -77,7 +77,7 @@ def batch_losses(nll: np.ndarray, batch: Batch, state: State) -> tuple[np.ndarra
     """The loss of each perturbation, float64 [P], and the label bias after the step ([W])."""
     if batch.answers is None:
         return mean_loss(nll, batch.label_ids), state.label_bias
-    fitted = bias_of_labels.fit(nll.mean(axis=0), batch.answers, state.label_bias)
+    fitted = bias_of_labels.fit(nll.mean(axis=0, dtype=np.float64), batch.answers, state.label_bias)
     return bias_of_labels.losses(nll, batch.answers, fitted), bias_of_labels.followed(
         state.label_bias, fitted, state.step
     )

@@ -20,16 +20,20 @@ def estimate_bytes(manifest: Manifest, batch: int, tokens: int, scored: int = 1,
     """Peak resident bytes of the loop under ONNX Runtime, for B = `batch` examples of T = `tokens`
     tokens with S = `scored` label positions.
 
-    The engine keeps a rearranged copy of the 4-bit weights beside the file that it maps.
+    The engine keeps a rearranged copy of the quantized weights beside the file that it maps.
     """
     model = manifest.model
     perturbations = 2 * directions
     rows = perturbations * batch * tokens
     weights = 2 * max(entry.bytes for entry in manifest.files.values())
     activations = 4 * rows * (8 * model.hidden_size + 3 * model.intermediate_size)
+    # MatMulNBits has no kernel for 8-bit weights and fp32 activations: it widens the whole table for each pass.
+    quantization = manifest.quantization
+    wide = quantization.embedding_bits == 8 and quantization.accuracy_level == 1
+    head = 4 * model.vocabulary * model.hidden_size if wide else 0
     logits = 3 * 4 * perturbations * batch * scored * model.vocabulary
     values = 4 * manifest.values.count * (4 + 3 * perturbations)
-    return INTERPRETER + weights + activations + logits + values
+    return INTERPRETER + weights + activations + head + logits + values
 
 
 def available_bytes() -> int | None:

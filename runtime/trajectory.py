@@ -24,6 +24,7 @@ from .config import TuneConfig
 from .errors import BadInput, PocketzoError, bad_input
 from .evaluate import Evaluation
 from .files import disk_errors, parse_json
+from .label_bias import is_bias
 from .loop import Step
 from .manifest import Positive, Sha256, Task
 
@@ -198,7 +199,8 @@ class Reader:
             return None
         if not isinstance(bias, list) or len(bias) != len(self.header.labels):
             return None
-        return Line(step, g, loss, None, bias) if all(_finite(x) for x in (*g, *bias, loss)) else None
+        good = all(_finite(x) for x in (*g, loss)) and all(is_bias(x) for x in bias)
+        return Line(step, g, loss, None, bias) if good else None
 
 
 def _finite(value: object) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,20 +12,21 @@ import numpy as np
 
 from .batches import training_batches
 from .bundle import Bundle
-from .config import TuneConfig
+from .config import LR, TuneConfig
 from .data import DataSet
 from .engines import Engine
 from .eps_window import warning
 from .errors import DiskFull, Interrupted, PocketzoError, UsageError, bad_input
 from .evaluate import Evaluation, evaluate
 from .examples import Batch, Example, check_length, collate
+from .files import open_regular
 from .interrupts import Request, deferred
 from .loop import Step, run
 from .memory import check_memory
 from .replay import Replayed
 from .run_folder import BEST, TRAJECTORY, RunFolder, check_run_folder
 from .tasks import Task
-from .trajectory import Header, config_members
+from .trajectory import Header, Reader, config_members
 
 
 class Watcher(Protocol):
@@ -93,10 +94,10 @@ def tune(
     Raises BadInput for a bad record, an example over the context, a loss that is not finite, or a path that holds a run
     (or, to resume, none, or another); NotEnoughRoom if memory will not suffice; Interrupted after Ctrl-C, all saved.
     """
-    config = config.resolved(job.bundle.manifest.estimator.eps)
     if job.train.hash == job.validation.hash:
         bad_input(job.validation.path, "is the training file too, so it cannot choose the best step", "Hold some back")
     check_run_folder(job.path, resume, force)
+    config = _resolved(job, config, resume)
     context = job.bundle.manifest.model.context_tokens
     examples, held_out = (encoded(job.task, data, context) for data in (job.train, job.validation))
     if not ignore_memory:
@@ -109,6 +110,8 @@ def tune(
         progress = _open(folder, _header(job, config, len(initial_values)), initial_values, resume)
         if resume:
             watcher.resumed(progress.state.step)
+            if LR >= config.lr > (longer := TuneConfig(steps=config.steps).resolved(config.eps).lr):
+                watcher.warned(f"--lr {config.lr:g} goes on; a run begun with --steps {config.steps} has {longer:.2g}.")
         checker = _Checker(job, held_out, folder, watcher, request)
         batches = _collated(training_batches(examples, config.batch, config.seed, progress.state.step), job.task)
         with _saved_at_the_end(folder, progress, config):
@@ -120,6 +123,14 @@ def tune(
     before, best = progress.evaluations[0][1], progress.best
     assert best is not None
     return Result(before, best, progress.best_step, progress.state.step, job.path / BEST)
+
+
+def _resolved(job: Job, config: TuneConfig, resume: bool) -> TuneConfig:
+    """With eps of the bundle and lr of the steps where 0 left them open; a run that goes on keeps its lr."""
+    if resume and not config.lr:
+        with open_regular(job.path / TRAJECTORY, "trajectory") as file:
+            config = replace(config, lr=Reader(file, job.path / TRAJECTORY).header.settings().lr)
+    return config.resolved(job.bundle.manifest.estimator.eps)
 
 
 def _header(job: Job, config: TuneConfig, values: int) -> Header:
@@ -147,7 +158,8 @@ def _open(folder: RunFolder, header: Header, initial_values: np.ndarray, resume:
 
 def check_same(path: Path, there: Header, here: Header) -> None:
     """Raises BadInput, naming both values, if going on with `here` would not continue the run that began as `there`."""
-    for name in ("bundle", "values", "train", "validation", "task", "engine", "engine_version"):
+    # A task's labels are compared in their order too, which the label bias depends on.
+    for name in ("bundle", "values", "train", "validation", "task", "labels", "engine", "engine_version"):
         _check_equal(path, name, getattr(there, name), getattr(here, name))
     for name, value in here.config.items():
         _check_equal(path, "--" + name.replace("_", "-"), there.config.get(name), value)

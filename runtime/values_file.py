@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 
 from .errors import bad_input
 from .files import parse_json, write_tensors
+from .label_bias import is_bias
 
 METADATA = "pocketzo"
 """key of the file's metadata: JSON with the hash of the bundle, the step, and the label bias by label, if any"""
@@ -62,6 +62,6 @@ def _owner(metadata: str | None) -> tuple[str | None, int | None, dict[str, floa
     if not isinstance(content, dict):
         return None, None, {}
     bundle, step, bias = content.get("bundle"), content.get("step"), content.get("label_bias", {})
-    if not isinstance(bias, dict) or not all(type(x) is float and math.isfinite(x) for x in bias.values()):
+    if not isinstance(bias, dict) or not all(is_bias(x) for x in bias.values()):
         raise ValueError("its label bias is not a number for each label")
     return bundle if isinstance(bundle, str) else None, step if type(step) is int else None, bias

@@ -48,7 +48,9 @@ def choose_mask(
     if scope == "channels":
         chosen = _channels(statistics, density * eligible)
     elif per_layer:
-        chosen = {name: _top(f, max(1, int(density * f.numel())))[1] for name, f in statistics.items()}
+        share = density * eligible / sum(f.numel() for f in statistics.values())
+        counts = {name: min(f.numel(), max(1, int(share * f.numel()))) for name, f in statistics.items()}
+        chosen = {name: _top(f, counts[name])[1] for name, f in statistics.items()}
     else:
         chosen = _weights(statistics, int(density * eligible))
     layers = [

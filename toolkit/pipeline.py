@@ -78,6 +78,7 @@ def export_bundle(
     source = find_source(checkpoint)
     opened = open_checkpoint(source)
     check_destination(out, force, parameter_count(opened.model))
+    first = first_layer(config, opened)
     if task is not None:
         _check_task(task, opened)
     tokens = min(config.window_tokens, opened.decoder.context_tokens)
@@ -87,7 +88,6 @@ def export_bundle(
     names = [linear.name for linear in opened.decoder.linears()]
     with importance(opened.model, names) as channel_importance:
         f = sensitivity(opened.model, names, calibration_windows, stages.advance)
-    first = first_layer(config, opened)
     mask = choose_mask(f, config.scope, config.density, config.per_layer, lambda name: layer_of(name) >= first)
     values = _gather(mask.layout, lambda name: opened.model.get_submodule(name).weight)
     sensitivities = _gather(mask.layout, lambda name: f[name])

@@ -87,5 +87,5 @@ def test_memory_estimate_grows_with_what_a_step_holds(tiny_bundle):
     manifest = tiny_bundle.manifest
     small = memory.estimate_bytes(manifest, 4, 32)
     assert small < memory.estimate_bytes(manifest, 8, 32) < memory.estimate_bytes(manifest, 8, 64)
-    assert memory.estimate_bytes(manifest, 4, 32, labels=50) > small
+    assert memory.estimate_bytes(manifest, 4, 32, scored=50) > small
     assert memory.estimate_bytes(manifest, 4, 32, directions=4) > small

@@ -95,6 +95,21 @@ def test_resume_takes_the_settings_of_the_run(cli, tiny_bundle, files):
     assert json.loads((files / "run/metrics.json").read_text())["config"]["lr"] == 0.01
 
 
+def test_a_run_that_goes_on_far_longer_keeps_its_lr_and_says_so(cli, tiny_bundle, files):
+    assert cli(*tune_arguments(tiny_bundle, files, "--steps", 2)).code == 0
+    done = cli(*tune_arguments(tiny_bundle, files, "--steps", 250, "--resume"))
+    assert done.code == 0
+    assert "--lr 0.0015 goes on; a run begun with --steps 250 has 0.0013" in done.err
+
+
+def test_labels_in_another_order_are_another_run(cli, tiny_bundle, files):
+    assert cli(*tune_arguments(tiny_bundle, files, "--steps", 2)).code == 0
+    task = json.loads((files / "task.json").read_text())
+    task["labels"] = dict(reversed(task["labels"].items()))
+    (files / "task.json").write_text(json.dumps(task))
+    refused(cli(*tune_arguments(tiny_bundle, files, "--steps", 4, "--resume")), "labels", "['a', 'b']", "['b', 'a']")
+
+
 @pytest.mark.parametrize(("option", "there", "here"), [("--lr", 0.01, 0.02), ("--seed", 5, 6), ("--batch", 4, 8)])
 def test_other_settings_are_refused_with_both_values(cli, tiny_bundle, files, option, there, here):
     assert cli(*tune_arguments(tiny_bundle, files, "--steps", 2, option, there)).code == 0

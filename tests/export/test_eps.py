@@ -18,6 +18,7 @@ def point(eps, error):
 
 def test_the_largest_eps_that_is_as_good_as_the_best_is_chosen():
     assert best_eps([point(1e-4, 3.0), point(1e-3, 0.21), point(1e-2, 0.2), point(1e-1, 0.9)]) == 1e-2
+    assert best_eps([point(1e-4, 0.45), point(1e-3, 0.52)]) == 1e-4  # beyond what can be trusted, nothing is as good
     assert best_eps([point(1e-4, 0.2), point(1e-3, 0.21), point(1e-2, 0.5)]) == 1e-3
     assert best_eps([point(1e-4, 0.001), point(1e-3, 0.002), point(1e-2, 0.019), point(1e-1, 0.1)]) == 1e-2
 

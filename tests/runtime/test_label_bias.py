@@ -67,3 +67,10 @@ def test_a_values_file_keeps_it_by_label(tmp_path):
     assert of_labels({}, ["a", "b"], "v").tolist() == [0, 0]
     with pytest.raises(BadInput, match="was tuned for the labels gut, böse, and the task has gut, schlecht"):
         of_labels(file.label_bias, ["gut", "schlecht"], "v.safetensors")
+
+
+@pytest.mark.parametrize("bias", [{"a": 1e308}, {"a": 0}, {"a": None}, [0.5], {"a": "1"}, 3])
+def test_a_bias_that_is_none_is_refused(tmp_path, bias):
+    write_values(tmp_path / "v.safetensors", np.ones(3, np.float32), "a" * 64, 7, bias)
+    with pytest.raises(BadInput, match="its label bias is not a number for each label"):
+        read_values(tmp_path / "v.safetensors", 3)

@@ -62,7 +62,7 @@ def label_biases() -> list[dict[str, Any]]:
     nll, answers = rng.random((2, 5, 3), dtype=np.float32) * 4, np.array([0, 2, 1, 1, 2])
     made, bias = [], np.zeros(3)
     for step in (0, 20):
-        fitted = label_bias.fit(nll.mean(axis=0), answers, bias)
+        fitted = label_bias.fit(nll.mean(axis=0, dtype=np.float64), answers, bias)
         case = {"nll": floats(nll), "shape": list(nll.shape), "answers": answers.tolist(), "bias": bias.tolist()}
         losses = label_bias.losses(nll, answers, fitted).tolist()
         bias = label_bias.followed(bias, fitted, step)

@@ -90,5 +90,6 @@ def _perturbation(estimator: Estimator) -> str:
     if not estimator.eps_curve:
         return f"eps {estimator.eps:g}"
     floor, end = window(estimator.eps_curve)
+    range_ = f"to be trusted from {floor:.2g} to {end:.2g}" if floor < end else "none can be trusted"
     best = max(point.correlation for point in estimator.eps_curve)
-    return f"eps {estimator.eps:g}, to be trusted from {floor:.2g} to {end:.2g}; best correlation {best:.4f}"
+    return f"eps {estimator.eps:g}, {range_}; best correlation {best:.4f}"
