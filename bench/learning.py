@@ -167,26 +167,31 @@ def print_table(options: argparse.Namespace) -> None:
 
 
 def plot(options: argparse.Namespace, path: Path) -> None:
-    """Accuracy against forward passes, a panel a data set, a line a method."""
+    """Accuracy against forward passes, a panel a data set, a line a method (mean over the seeds of its best rate)."""
     import matplotlib.pyplot as plt
 
     results = [r for r in read_results() if r["model"] == options.model.stem]
-    figure, axes = plt.subplots(1, len(options.data), figsize=(4.2 * len(options.data), 4), squeeze=False)
-    for axis, name in zip(axes[0], options.data, strict=True):
-        for method in METHODS:
-            of = [r for r in results if r["method"] == method and r["data"] == name]
-            if not of or method == "probe":
+    shown = [name for name in options.data if any(r["data"] == name for r in results)]
+    figure, axes = plt.subplots(1, len(shown), figsize=(4.2 * len(shown), 4.6), squeeze=False, layout="constrained")
+    lines: dict[str, Any] = {}
+    for axis, name in zip(axes[0], shown, strict=True):
+        for number, method in enumerate(METHODS):
+            of = [r for r in results if (r["method"], r["data"]) == (method, name)]
+            if not of:
                 continue
             best = min(of, key=lambda r: r["points"][-1]["loss"])
-            points = best["points"][1:]
-            axis.plot([p["passes"] for p in points], [100 * p["accuracy"] for p in points], marker="o",
-                      label=METHODS[method].title)  # fmt: skip
-        axis.set(title=name, xscale="log", xlabel="forward passes of an example (a backward pass is two)")
+            alike = [r for r in of if (r["lr"], r["steps"]) == (best["lr"], best["steps"])]
+            passes = [p["passes"] for p in best["points"][1:]]
+            accuracy = np.mean([[100 * p["accuracy"] for p in r["points"][1:]] for r in alike], axis=0)
+            color = plt.colormaps["tab20"](number)
+            lines[method] = axis.plot(passes, accuracy, "o-", color=color, label=METHODS[method].title)[0]
+        axis.set(title=name, xscale="log", xlabel="forward passes of an example")
         axis.grid(alpha=0.3)
     axes[0][0].set_ylabel("accuracy (%)")
-    axes[0][0].legend(fontsize=7)
-    figure.tight_layout()
+    kept = [lines[m] for m in METHODS if m in lines]
+    figure.legend(handles=kept, loc="outside lower center", ncols=4, fontsize=8)
     figure.savefig(path, dpi=110)
+    plt.close(figure)
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ built-in calibration text.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import subprocess
 import sys
@@ -62,7 +63,8 @@ def requantized(weight: torch.Tensor, quantizer: Callable[[np.ndarray], Any], x:
     made = nbits.MatMulNBitsQuantizer(
         product(np.ascontiguousarray(weight.numpy().T)), bits=4, block_size=GROUP, algo_config=quantizer(x)
     )
-    made.process()
+    with contextlib.redirect_stdout(sys.stderr):  # GPTQ prints its progress
+        made.process()
     model = made.model.model
     size = sum(onnx.numpy_helper.to_array(t).nbytes for t in model.graph.initializer if t.name != "w")
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
