@@ -77,10 +77,11 @@ def _entries(f: torch.Tensor, layer: SensitiveLayer, scope: Scope) -> torch.Tens
 
 
 def _channels(statistics: Mapping[str, torch.Tensor], budget: float) -> dict[str, torch.Tensor]:
-    """Columns by mean F, best first, as long as they fit the budget (in weights) together."""
+    """Columns by mean F, best first, as long as they fit the budget (in weights), but none too large for all of it."""
     score = torch.cat([f.mean(dim=0, dtype=torch.float64) for f in statistics.values()])
     weights = torch.cat([torch.full((f.shape[1],), f.shape[0]) for f in statistics.values()])
     order = torch.argsort(score, descending=True, stable=True)
+    order = order[weights[order] <= budget]
     taken = order[torch.cumsum(weights[order], 0) <= budget]
     return _by_layer(taken, statistics, [f.shape[1] for f in statistics.values()])
 

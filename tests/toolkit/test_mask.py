@@ -51,7 +51,7 @@ def test_channels_are_the_best_columns_by_sensitivity_per_weight_within_the_budg
         key=lambda column: -column[0],
     )
     budget, taken = density * sum(t.numel() for t in f.values()), set()
-    for _, rows, name, c in ranked:
+    for _, rows, name, c in [column for column in ranked if column[1] <= budget]:
         if rows > budget:
             break
         budget -= rows
