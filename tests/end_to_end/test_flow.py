@@ -60,7 +60,7 @@ def test_completion_task_lowers_its_loss(tiny_bundle, files, cli):
     lines = [{"prompt": f"Say {i}:", "completion": " the sea and the hill"} for i in range(16)]
     for name, part in (("train", lines[:12]), ("validation", lines[12:])):
         (files / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in part))
-    done = cli(*tune_arguments(tiny_bundle, files, "--steps", 60, "--lr", 0.02, "--evaluate-every", 20, "--json"))
+    done = cli(*tune_arguments(tiny_bundle, files, "--steps", 150, "--lr", 0.02, "--evaluate-every", 50, "--json"))
     assert done.code == 0, done.err
     result = json.loads(done.out)
     assert result["best"]["accuracy"] is None
