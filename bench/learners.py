@@ -14,7 +14,6 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from common import bundle_of
-from pocketzo.export.eps import best_eps
 from pocketzo.export.layout import Layout
 from pocketzo.export.reference import reference_nll, torch_nll
 from pocketzo.runtime.config import TuneConfig
@@ -26,7 +25,7 @@ from pocketzo.runtime.tasks import Task
 from pocketzo.toolkit.calibration import read_text, windows
 from pocketzo.toolkit.checkpoint import Checkpoint, find_source, open_checkpoint
 from pocketzo.toolkit.mask import choose_mask
-from pocketzo.toolkit.pipeline import ExportConfig, first_layer, layer_of
+from pocketzo.toolkit.pipeline import ExportConfig, first_layer, gather, layer_of
 from pocketzo.toolkit.sensitivity import sensitivity
 from safetensors.torch import load_file, save_file
 
@@ -260,7 +259,7 @@ def torch_zero_order(kind: str) -> Callable[[Setting], Learner]:
     def make(setting: Setting) -> Learner:
         opened = opened_model(setting)
         layout = layout_of(opened, setting, kind)
-        values = entries(opened, layout)
+        values = gather(layout, lambda name: opened.model.get_submodule(name).weight)
         return ZeroOrder(setting, TorchValues(opened.model, layout), values, TORCH_EPS, label_bias=True)
 
     return make
@@ -271,10 +270,8 @@ def artifact(level: int, *export: str, label_bias: bool = True) -> Callable[[Set
 
     def make(setting: Setting) -> Learner:
         bundle = bundle_of(setting.checkpoint, "channels", level, *export)
-        estimator = bundle.manifest.estimator
-        assert estimator.eps == best_eps(estimator.eps_curve)
         engine = open_engine("onnx", bundle, setting.threads)
-        return ZeroOrder(setting, engine, bundle.initial_values(), estimator.eps, label_bias)
+        return ZeroOrder(setting, engine, bundle.initial_values(), bundle.manifest.estimator.eps, label_bias)
 
     return make
 
@@ -315,15 +312,6 @@ def opened_model(setting: Setting) -> Checkpoint:
     opened = open_checkpoint(find_source(str(setting.checkpoint)))
     opened.model.requires_grad_(False)
     return opened
-
-
-def entries(opened: Checkpoint, layout: Layout) -> np.ndarray:
-    """The entries of `layout` as they are in the model, fp32 [K]."""
-    parts = []
-    for layer in layout.layers:
-        rows, columns = (torch.from_numpy(i) for i in layer.index(layout.scope))
-        parts.append(opened.model.get_submodule(layer.layer).weight.detach()[rows, columns])
-    return torch.cat(parts).float().numpy()
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,11 @@ def read_results() -> list[dict[str, Any]]:
     return [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
 
 
+def of_model(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """The kept runs of the model, evaluated on as many records as are asked for."""
+    return [r for r in read_results() if (r["model"], r["validation"]) == (options.model.stem, options.validation)]
+
+
 def key(r: dict[str, Any]) -> tuple[Any, ...]:
     """What makes a run the same run."""
     return tuple(r[name] for name in ("model", "data", "method", "lr", "seed", "steps", "validation"))
@@ -149,7 +154,7 @@ def cell(of: list[dict[str, Any]]) -> str:
     """Accuracy (range over seeds), and the learning rate."""
     if not of:
         return ""
-    loss = {lr: min(r["points"][-1]["loss"] for r in of if r["lr"] == lr) for lr in {r["lr"] for r in of}}
+    loss = {lr: np.mean([r["points"][-1]["loss"] for r in of if r["lr"] == lr]) for lr in {r["lr"] for r in of}}
     lr = min(loss, key=lambda rate: loss[rate])
     got = [r["points"][-1]["accuracy"] for r in of if r["lr"] == lr]
     spread = f" ({100 * min(got):.1f} to {100 * max(got):.1f})" if len(got) > 1 else ""
@@ -158,11 +163,10 @@ def cell(of: list[dict[str, Any]]) -> str:
 
 def print_table(options: argparse.Namespace) -> None:
     """The table of everything that is kept for the model."""
-    results = [r for r in read_results() if r["model"] == options.model.stem]
+    results = of_model(options)
     print(machine(), f"\n\nAccuracy (%) after the last step on the first {options.validation} validation records\n")
-    start = {name: next((r["points"][0] for r in results if r["data"] == name and r["method"] == kind), None)
-             for kind in ("ours",) for name in options.data}  # fmt: skip
-    zero = ["zero-shot, int4", "0", "0", *[f"{100 * p['accuracy']:.1f}" if p else "" for p in start.values()]]
+    start = {r["data"]: f"{100 * r['points'][0]['accuracy']:.1f}" for r in results if r["method"] == "ours"}
+    zero = ["zero-shot, int4", "0", "0", *[start.get(name, "") for name in options.data]]
     table(["method", "steps of 16", "passes", *options.data], [zero, *rows(results, options.data)])
 
 
@@ -170,7 +174,7 @@ def plot(options: argparse.Namespace, path: Path) -> None:
     """Accuracy against forward passes, a panel a data set, a line a method (mean over the seeds of its best rate)."""
     import matplotlib.pyplot as plt
 
-    results = [r for r in read_results() if r["model"] == options.model.stem]
+    results = of_model(options)
     shown = [name for name in options.data if any(r["data"] == name for r in results)]
     figure, axes = plt.subplots(1, len(shown), figsize=(4.2 * len(shown), 4.6), squeeze=False, layout="constrained")
     lines: dict[str, Any] = {}
@@ -216,7 +220,10 @@ def main() -> None:
             sys.exit(
                 f"{options.data_root}: there are no data sets here. Give --data-root, a folder of NAME/train.jsonl."
             )
-        work(options)
+        try:
+            work(options)
+        except KeyboardInterrupt:
+            print("stopped; the runs that are done are kept, and the same command goes on", file=sys.stderr)
     print_table(options)
     if options.plot:
         plot(options, options.plot)

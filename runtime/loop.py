@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from . import label_bias as bias_of_labels
+from . import label_bias
 from .config import TuneConfig
 from .directions import directions
 from .engines import Engine
@@ -23,13 +23,13 @@ from .examples import Batch
 @dataclass
 class State:
     """All that a run changes: the values (fp32 [K]), the label bias ([W], none without labels), the running mean square
-    of g with its own bias, and the steps done.
+    of g with the weight that its start of 0 still has, and the steps done.
     """
 
     values: np.ndarray
     label_bias: np.ndarray = field(default_factory=lambda: np.zeros(0))
     mean_square: float = 0.0
-    bias: float = 1.0
+    start_weight: float = 1.0
     step: int = 0
 
 
@@ -58,18 +58,19 @@ def zo_step(
     eps_z = np.float32(config.eps) * z
     nll = engine.nll(batch, np.concatenate([state.values + eps_z, state.values - eps_z]))
     with np.errstate(invalid="ignore"):
-        losses, label_bias = batch_losses(nll, batch, state)
+        losses, bias = batch_losses(nll, batch, state)
         plus, minus = losses.reshape(2, -1)
         g = (plus - minus) / (2 * config.eps)
-    step = Step(state.step + 1, g.tolist(), float(losses.mean()), nll.shape[0] * batch.tokens, label_bias.tolist())
-    moved = updated(state, g, z, config, label_bias)
+    step = Step(state.step + 1, g.tolist(), float(losses.mean()), nll.shape[0] * batch.tokens, bias.tolist())
+    moved = updated(state, g, z, config, bias)
     if not (np.isfinite(g).all() and np.isfinite(moved.values).all()):
         raise BadInput(
             f"step {step.step}: the loss or a value is not a finite number. The values before this step are kept;"
             f" try a smaller --lr than {config.lr:g} or a smaller --eps than {config.eps:g}."
         )
     record(step)
-    vars(state).update(vars(moved))
+    state.values, state.label_bias, state.step = moved.values, moved.label_bias, moved.step
+    state.mean_square, state.start_weight = moved.mean_square, moved.start_weight
     return step
 
 
@@ -77,28 +78,28 @@ def batch_losses(nll: np.ndarray, batch: Batch, state: State) -> tuple[np.ndarra
     """The loss of each perturbation, float64 [P], and the label bias after the step ([W])."""
     if batch.answers is None:
         return mean_loss(nll, batch.label_ids), state.label_bias
-    fitted = bias_of_labels.fit(nll.mean(axis=0, dtype=np.float64), batch.answers, state.label_bias)
-    return bias_of_labels.losses(nll, batch.answers, fitted), bias_of_labels.followed(
-        state.label_bias, fitted, state.step
-    )
+    fitted = label_bias.fit(nll.mean(axis=0, dtype=np.float64), batch.answers, state.label_bias)
+    followed = label_bias.followed(state.label_bias, fitted, state.step)
+    return label_bias.losses(nll, batch.answers, fitted), followed
 
 
-def updated(state: State, g: np.ndarray, z: np.ndarray, config: TuneConfig, label_bias: np.ndarray) -> State:
-    """The state after v <- v - lr * g / rms(g) * z, averaged over the directions (g [Q], z [Q, K]) in their order.
+def updated(state: State, g: np.ndarray, z: np.ndarray, config: TuneConfig, bias: np.ndarray) -> State:
+    """The state after v <- v - lr * g / rms(g) * z, averaged over the directions (g [Q], z [Q, K]) in their order, and
+    with the label `bias` [W].
 
     The factor of each direction is computed in float64 and rounded once to fp32; a product with +1 or -1 is exact,
     so fused and separate multiply-add give the same bits. Replaying a trajectory needs this alone.
     """
     d = config.rms_decay
     mean_square = d * state.mean_square + (1 - d) * (float(np.cumsum(g * g)[-1]) / len(g))
-    bias = d * state.bias
-    rms = math.sqrt(mean_square / (1 - bias))
+    start_weight = d * state.start_weight
+    rms = math.sqrt(mean_square / (1 - start_weight))
     values = state.values
     if rms > 0:
         with np.errstate(over="ignore", invalid="ignore"):
             for g_q, z_q in zip(g.tolist(), z, strict=True):
                 values = values - np.float32(config.lr * g_q / rms / len(g)) * z_q
-    return State(values, label_bias, mean_square, bias, state.step + 1)
+    return State(values, bias, mean_square, start_weight, state.step + 1)
 
 
 def mean_loss(nll: np.ndarray, label_ids: np.ndarray) -> np.ndarray:

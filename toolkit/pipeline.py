@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -31,8 +32,8 @@ from .quantize import quantize
 from .sensitivity import sensitivity
 
 GROUP_SIZE: Literal[32] = 32
-WIDE_GROUP_SIZE: Literal[64] = 64
-"""in 8 bits, where the hidden size is a multiple of it"""
+EMBEDDING_GROUP_SIZE: dict[int, Literal[32, 64]] = {4: 32, 8: 64}
+"""by bits"""
 SKIPPED = 0.3
 """share of the blocks, from the first, that are not tuned: what they change is more noise and less signal"""
 EMBEDDING, HEAD = "model.embed_tokens", "lm_head"
@@ -89,17 +90,19 @@ def export_bundle(
     with importance(opened.model, names) as channel_importance:
         f = sensitivity(opened.model, names, calibration_windows, stages.advance)
     mask = choose_mask(f, config.scope, config.density, config.per_layer, lambda name: layer_of(name) >= first)
-    values = _gather(mask.layout, lambda name: opened.model.get_submodule(name).weight)
-    sensitivities = _gather(mask.layout, lambda name: f[name])
+    values = gather(mask.layout, lambda name: opened.model.get_submodule(name).weight)
+    sensitivities = gather(mask.layout, f.__getitem__)
 
     with staged(out) as folder:
         with WeightsFile(folder / WEIGHTS) as store:
             stages.start("4-bit weights", parameter_count(opened.model))
-            quantization = _quantization(config, opened)
+            quantization = _quantization(config)
             _store_weights(opened, mask.layout, channel_importance, quantization, store, stages)
         stages.start("Graph, golden vectors and hashes", 0)
         golden = golden_vectors(opened.model, mask.layout, values, calibration_windows.reshape(-1))
-        contents = _contents(opened, mask, config, quantization, values, sensitivities, golden, task, calibration)
+        contents = _contents(
+            opened, mask, config, first, quantization, values, sensitivities, golden, task, calibration
+        )
         manifest = assemble(folder, store, contents)
         engine = open_engine("onnx", staged_bundle := open_bundle(folder, hashes=False))
         verdict = verify(staged_bundle, engine)
@@ -115,7 +118,7 @@ def export_bundle(
     return open_bundle(out, hashes=False), verdict
 
 
-def _gather(layout: Layout, tensor_of: Any) -> np.ndarray:
+def gather(layout: Layout, tensor_of: Callable[[str], torch.Tensor]) -> np.ndarray:
     """The entries of `layout` from the tensors that `tensor_of(layer)` gives, fp32 [K]."""
     parts = []
     for layer in layout.layers:
@@ -139,13 +142,12 @@ def first_layer(config: ExportConfig, opened: Checkpoint) -> int:
     return config.first_layer
 
 
-def _quantization(config: ExportConfig, opened: Checkpoint) -> Quantization:
-    wide = config.embedding_bits == 8 and opened.decoder.hidden % WIDE_GROUP_SIZE == 0
+def _quantization(config: ExportConfig) -> Quantization:
     return Quantization(
         weight_bits=4,
         group_size=GROUP_SIZE,
         embedding_bits=config.embedding_bits,
-        embedding_group_size=WIDE_GROUP_SIZE if wide else GROUP_SIZE,
+        embedding_group_size=EMBEDDING_GROUP_SIZE[config.embedding_bits],
         accuracy_level=config.accuracy_level,
     )
 
@@ -195,6 +197,7 @@ def _contents(
     opened: Checkpoint,
     mask: Mask,
     config: ExportConfig,
+    first: int,
     quantization: Quantization,
     values: np.ndarray,
     sensitivities: np.ndarray,
@@ -228,7 +231,7 @@ def _contents(
         quantization=quantization,
         density=config.density,
         per_layer=config.per_layer,
-        first_layer=first_layer(config, opened),
+        first_layer=first,
         captured=mask.captured,
         eligible_weights=mask.eligible_weights,
         task=task,

@@ -251,10 +251,22 @@ def test_disk_too_small_is_found_before_the_work(cli, tiny_checkpoint, tmp_path,
 
 @pytest.mark.parametrize(
     ("option", "value", "word"),
-    [("--accuracy-level", 2, "1 or 4"), ("--weight-bits", 3, "must be 4"), ("--engine", "tflite", "onnx")],
+    [
+        ("--accuracy-level", 2, "1 or 4"),
+        ("--weight-bits", 3, "must be 4"),
+        ("--embedding-bits", 5, "4 or 8"),
+        ("--engine", "tflite", "onnx"),
+    ],
 )
 def test_option_that_has_no_such_value(export, tiny_checkpoint, option, value, word):
     refused(export(tiny_checkpoint, option, value), f"{option} {value}", word, code=2)
+
+
+@pytest.mark.parametrize("layer", [-1, 2, 99])
+def test_first_layer_that_the_model_does_not_have(export, tiny_checkpoint, layer):
+    done = export(tiny_checkpoint, "--first-layer", layer)
+    refused(done, f"--first-layer {layer}", "the model has 2 layers", "0 to 1")
+    assert "Sensitivity" not in done.err
 
 
 # --- tasks and data ---

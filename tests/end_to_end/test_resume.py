@@ -110,6 +110,19 @@ def test_labels_in_another_order_are_another_run(cli, tiny_bundle, files):
     refused(cli(*tune_arguments(tiny_bundle, files, "--steps", 4, "--resume")), "labels", "['a', 'b']", "['b', 'a']")
 
 
+def test_values_tuned_for_other_labels_are_refused(cli, tiny_bundle, files):
+    assert cli(*tune_arguments(tiny_bundle, files, "--steps", 2)).code == 0
+    task = json.loads((files / "task.json").read_text())
+    task["labels"]["c"] = task["labels"].pop("a")
+    (files / "task.json").write_text(json.dumps(task))
+    lines = (files / "validation.jsonl").read_text().replace('"label": "a"', '"label": "c"')
+    (files / "validation.jsonl").write_text(lines)
+    best = files / "run/best.safetensors"
+    done = cli("evaluate", tiny_bundle.directory, "--task", files / "task.json", "--data", files / "validation.jsonl",
+               "--values", best)  # fmt: skip
+    refused(done, str(best), "was tuned for the labels a, b, and the task has b, c", "Use the task")
+
+
 @pytest.mark.parametrize(("option", "there", "here"), [("--lr", 0.01, 0.02), ("--seed", 5, 6), ("--batch", 4, 8)])
 def test_other_settings_are_refused_with_both_values(cli, tiny_bundle, files, option, there, here):
     assert cli(*tune_arguments(tiny_bundle, files, "--steps", 2, option, there)).code == 0

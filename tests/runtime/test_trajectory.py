@@ -160,3 +160,29 @@ def test_a_step_takes_at_most_300_bytes_at_the_defaults():
     writer = Writer(file, PATH)
     writer.step(Step(10**9, [-1.2345678901234567e-300], 1.2345678901234567e-300, 64))
     assert len(file.getvalue()) <= 300
+
+
+LABELLED = {"kind": "classify", "prompt": "{text}", "labels": {"x": " x", "y": " y"}}
+
+
+@pytest.mark.parametrize(
+    ("task", "bias", "good"),
+    [
+        (LABELLED, [0.5, -0.5], True),
+        (LABELLED, [], False),
+        (LABELLED, [0.5], False),
+        (LABELLED, [0, 0], False),
+        (LABELLED, [1e308, 0.0], False),
+        ({"kind": "complete"}, [0.5, -0.5], False),
+    ],
+)
+def test_a_step_has_a_bias_for_each_label_of_its_task(task, bias, good):
+    file = io.BytesIO()
+    writer = Writer(file, PATH)
+    writer.header(header(task=task))
+    writer.step(Step(1, [1.0, 2.0], 0.5, 64, bias))
+    if good:
+        assert read(file.getvalue())[0].label_bias == bias
+    else:
+        with pytest.raises(BadInput, match="line 2: is not the step or evaluation that belongs there"):
+            read(file.getvalue())
