@@ -121,7 +121,9 @@ def artifact(model: Path, text: np.ndarray, *options: str) -> tuple[float, int]:
     bundle = open_bundle(out, hashes=False)
     engine, values = open_engine("onnx", bundle), bundle.initial_values()
     bias, positions = np.zeros(bundle.manifest.model.vocabulary, np.float32), np.arange(TOKENS - 1)[None]
-    total = sum(float(engine.nll(Batch(w[None, :-1], positions, w[None, 1:], bias), values[None]).sum()) for w in text)
+    total = sum(
+        float(engine.forward(Batch(w[None, :-1], positions, w[None, 1:], bias), values[None]).nll.sum()) for w in text
+    )
     size = bundle.manifest.files["weights.bin"].bytes + values.nbytes
     return float(np.exp(total / (len(text) * (TOKENS - 1)))), size
 

@@ -51,7 +51,7 @@ def eps_curve(
     for eps in GRID:
         measured = []
         for row in np.float32(eps) * z:
-            plus, minus = mean_loss(engine.nll(batch, np.stack([values + row, values - row])), batch.label_ids)
+            plus, minus = mean_loss(engine.forward(batch, np.stack([values + row, values - row])).nll, batch.label_ids)
             measured.append((plus - minus) / (2 * eps))
             progress(1)
         if np.isfinite(measured).all():  # the loss may overflow at the largest eps

@@ -1,7 +1,7 @@
-"""The step graph: nll of label tokens under P perturbations of the sensitive values, and nothing but forward ops.
+"""The step graph: label tokens scored under P perturbations of the sensitive values, and nothing but forward ops.
 
 Rows of all perturbations and examples go through each 4-bit weight together ([P, R, C], R = B * T), so it is read once
-a step. Only the hidden states at label positions reach the LM head. docs/bundle.md states inputs and output.
+a step. Only the hidden states at label positions reach the LM head. docs/bundle.md states inputs and outputs.
 """
 
 from __future__ import annotations
@@ -60,11 +60,14 @@ class _StepGraph:
         x = self.embedding(ids)
         for i in range(self.d.layers):
             x = self.block(x, i)
-        nll = self.nll(self.at_labels(x))
-        nll.name = "nll"
-        nll.dtype, nll.shape = ir.DataType.FLOAT, ir.Shape(["P", "B", "L"])
-        self.graph.outputs.append(nll)
+        hidden = self.at_labels(x)
+        self.output("nll", self.nll(hidden), ["P", "B", "L"])
+        self.output("hidden", hidden, ["P", "B", "S", self.d.hidden])
         return ir.Model(self.graph, ir_version=10, producer_name="pocketzo")
+
+    def output(self, name: str, value: ir.Value, shape: list[str | int]) -> None:
+        value.name, value.dtype, value.shape = name, ir.DataType.FLOAT, ir.Shape(shape)
+        self.graph.outputs.append(value)
 
     def constant(self, name: str) -> ir.Value:
         known = self.graph.initializers.get(name)

@@ -11,6 +11,7 @@ from .files import open_regular
 from .replay import Replayed, replay_lines, start
 from .run_folder import BEST, TRAJECTORY, VALUES
 from .trajectory import Reader
+from .tuned import Tuned
 from .values_file import ValuesFile, write_values
 
 
@@ -30,7 +31,7 @@ class Audit:
     def write(self, path: Path) -> None:
         """Write the replayed values (fp32 [K]) to `path`, bound to the bundle."""
         state, header = self.run.state, self.run.header
-        write_values(path, state.values, header.bundle, state.step, header.by_label(state.label_bias))
+        write_values(path, state.tuned, header.bundle, state.step, header.labels)
 
 
 def audit(path: Path, bundle: Bundle) -> Audit:
@@ -61,5 +62,11 @@ def audit(path: Path, bundle: Bundle) -> Audit:
 def _compare(found: dict[str, ValuesFile], run: Replayed, files: dict[str, bool]) -> None:
     for name, file in found.items():
         if file.step == run.state.step:
-            same_bias = file.label_bias == run.header.by_label(run.state.label_bias)
-            files[name] = same_bias and file.values.tobytes() == run.state.values.tobytes()
+            # A step has two states where a label head was fitted after it; a file may hold either.
+            files[name] |= _same(file.tuned(run.header.labels, name), run.state.tuned)
+
+
+def _same(there: Tuned, here: Tuned) -> bool:
+    heads = [b"" if tuned.label_head is None else tuned.label_head.weights.tobytes() for tuned in (there, here)]
+    same_bias = there.label_bias.tolist() == here.label_bias.tolist()
+    return same_bias and heads[0] == heads[1] and there.values.tobytes() == here.values.tobytes()

@@ -51,6 +51,9 @@ class Bundle:
                 else "names no bundle that it was tuned on",
                 "Use values that `pocketzo tune` wrote for this bundle",
             )
+        head, width = file.label_head, self.manifest.model.hidden_size
+        if head is not None and head.weights.shape[1] != width + 1:
+            bad_input(path, f"its label head is not of hidden states of {width}", "Use values tuned on this bundle")
         return file
 
 

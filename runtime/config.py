@@ -26,6 +26,17 @@ class TuneConfig:
     eps: float = field(default=0.0, metadata={"help": "Size of the perturbation; 0 takes the bundle's own."})
     directions: int = field(default=1, metadata={"help": "Directions a step (Q), averaged.", "least": 1, "most": 2**10})
     rms_decay: float = field(default=0.99, metadata={"help": "Memory of the running rms of projected gradients."})
+    head_examples: int = field(
+        default=4096,
+        metadata={
+            "help": "Training examples for the label head, one pass each; 0: no head.",
+            "least": 0,
+            "most": 2**20,
+        },
+    )
+    head_every: int = field(
+        default=200, metadata={"help": "Steps between fits of the label head.", "least": 1, "most": 10**9}
+    )
     seed: int = field(default=0, metadata={"help": "Seed of directions and data order.", "least": 0})
     evaluate_every: int = field(
         default=50, metadata={"help": "Steps between evaluations on the validation file.", "least": 1, "most": 10**9}

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .batches import evaluation_batches
 from .engines import Engine
 from .errors import BadInput
-from .examples import Example, collate
+from .examples import Example
+from .label_head import scored
+from .passes import passes
 from .tasks import Task
+from .tuned import Tuned
 
 
 @dataclass(frozen=True)
@@ -31,24 +33,21 @@ def evaluate(
     engine: Engine,
     task: Task,
     examples: Sequence[Example],
-    values: np.ndarray,
-    label_bias: np.ndarray,
+    tuned: Tuned,
     progress: Callable[[int, int], None] = lambda examples, tokens: None,
 ) -> Evaluation:
-    """Score `examples` (from the task's `example`) under `values` (fp32 [K]) and `label_bias` ([W]).
+    """Score `examples` (from the task's `example`) under what was tuned.
 
     `progress` is told the examples and tokens of each batch as it is done. Raises BadInput if a loss is not finite.
     """
     losses = np.zeros(len(examples))
     right = np.zeros(len(examples), dtype=bool)
     judged = True
-    for indices in evaluation_batches(examples, len(task.logit_bias)):
-        chosen = [examples[i] for i in indices]
-        batch = collate(chosen, task.logit_bias)
-        nll = engine.nll(batch, values[None])[0]
+    for indices, batch, forward in passes(engine, task, examples, tuned.values):
+        nll = scored(forward, tuned.label_head)[0]
         if not np.isfinite(nll).all():
             raise BadInput("evaluation: the loss is not a finite number. Use values of an earlier step.")
-        loss, correct = task.judge(nll, chosen, label_bias)
+        loss, correct = task.judge(nll, [examples[i] for i in indices], tuned.label_bias)
         losses[indices] = loss
         judged = correct is not None
         if correct is not None:

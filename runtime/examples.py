@@ -1,9 +1,10 @@
-"""What a task makes of a record, and how examples become the arrays of the step graph."""
+"""What a task makes of a record, and how examples become the arrays of the step graph, and what it makes of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -42,6 +43,15 @@ class Batch:
     def tokens(self) -> int:
         """Tokens that the engine will compute for one perturbation, padding included (B x T)."""
         return self.input_ids.size
+
+
+class Forward(NamedTuple):
+    """What the step graph gives: nll (nats, fp32 [P,B,L]), and the final hidden states at the label positions, after
+    the last norm (fp32 [P,B,S,H]).
+    """
+
+    nll: np.ndarray
+    hidden: np.ndarray
 
 
 def collate(examples: Sequence[Example], logit_bias: np.ndarray) -> Batch:

@@ -9,11 +9,7 @@ measurements.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 import numpy as np
-
-from .errors import bad_input
 
 PRIOR = 1.0
 """weight, in examples, of the squared distance of a batch's fit from the bias of the run, halved"""
@@ -58,19 +54,3 @@ def losses(nll: np.ndarray, answers: np.ndarray, bias: np.ndarray) -> np.ndarray
 def is_bias(value: object) -> bool:
     """Whether `value`, read from a file, can be the bias of a label."""
     return type(value) is float and abs(value) <= LIMIT
-
-
-def of_labels(given: Mapping[str, float], labels: Sequence[str], where: object) -> np.ndarray:
-    """`given`, a values file's bias by label, in the order of a task's `labels`: float64 [W], zeros if it has none.
-
-    Raises BadInput if it is of other labels.
-    """
-    if not labels or not given:
-        return np.zeros(len(labels))
-    if set(given) != set(labels):
-        bad_input(
-            where,
-            f"was tuned for the labels {', '.join(given)}, and the task has {', '.join(labels)}",
-            "Use the task that it was tuned with",
-        )
-    return np.array([given[label] for label in labels])

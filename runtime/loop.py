@@ -18,16 +18,17 @@ from .directions import directions
 from .engines import Engine
 from .errors import BadInput
 from .examples import Batch
+from .label_head import scored
+from .tuned import Tuned
 
 
 @dataclass
 class State:
-    """All that a run changes: the values (fp32 [K]), the label bias ([W], none without labels), the running mean square
-    of g with the weight that its start of 0 still has, and the steps done.
+    """All that a run changes: what is tuned, the running mean square of g with the weight that its start of 0 still
+    has, and the steps done.
     """
 
-    values: np.ndarray
-    label_bias: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    tuned: Tuned
     mean_square: float = 0.0
     start_weight: float = 1.0
     step: int = 0
@@ -54,22 +55,23 @@ def zo_step(
     `record` is called when the step is measured and before it counts. Raises BadInput, with `state` as it was, if a
     loss or a value would not be a finite number.
     """
-    z = directions(config.seed, state.step, config.directions, len(state.values))
+    values = state.tuned.values
+    z = directions(config.seed, state.step, config.directions, len(values))
     eps_z = np.float32(config.eps) * z
-    nll = engine.nll(batch, np.concatenate([state.values + eps_z, state.values - eps_z]))
+    nll = scored(engine.forward(batch, np.concatenate([values + eps_z, values - eps_z])), state.tuned.label_head)
     with np.errstate(invalid="ignore"):
         losses, bias = batch_losses(nll, batch, state)
         plus, minus = losses.reshape(2, -1)
         g = (plus - minus) / (2 * config.eps)
     step = Step(state.step + 1, g.tolist(), float(losses.mean()), nll.shape[0] * batch.tokens, bias.tolist())
     moved = updated(state, g, z, config, bias)
-    if not (np.isfinite(g).all() and np.isfinite(moved.values).all()):
+    if not (np.isfinite(g).all() and np.isfinite(moved.tuned.values).all()):
         raise BadInput(
             f"step {step.step}: the loss or a value is not a finite number. The values before this step are kept;"
             f" try a smaller --lr than {config.lr:g} or a smaller --eps than {config.eps:g}."
         )
     record(step)
-    state.values, state.label_bias, state.step = moved.values, moved.label_bias, moved.step
+    state.tuned, state.step = moved.tuned, moved.step
     state.mean_square, state.start_weight = moved.mean_square, moved.start_weight
     return step
 
@@ -77,9 +79,10 @@ def zo_step(
 def batch_losses(nll: np.ndarray, batch: Batch, state: State) -> tuple[np.ndarray, np.ndarray]:
     """The loss of each perturbation, float64 [P], and the label bias after the step ([W])."""
     if batch.answers is None:
-        return mean_loss(nll, batch.label_ids), state.label_bias
-    fitted = label_bias.fit(nll.mean(axis=0, dtype=np.float64), batch.answers, state.label_bias)
-    followed = label_bias.followed(state.label_bias, fitted, state.step)
+        return mean_loss(nll, batch.label_ids), state.tuned.label_bias
+    bias = state.tuned.label_bias
+    fitted = label_bias.fit(nll.mean(axis=0, dtype=np.float64), batch.answers, bias)
+    followed = label_bias.followed(bias, fitted, state.step)
     return label_bias.losses(nll, batch.answers, fitted), followed
 
 
@@ -94,12 +97,13 @@ def updated(state: State, g: np.ndarray, z: np.ndarray, config: TuneConfig, bias
     mean_square = d * state.mean_square + (1 - d) * (float(np.cumsum(g * g)[-1]) / len(g))
     start_weight = d * state.start_weight
     rms = math.sqrt(mean_square / (1 - start_weight))
-    values = state.values
+    values = state.tuned.values
     if rms > 0:
         with np.errstate(over="ignore", invalid="ignore"):
             for g_q, z_q in zip(g.tolist(), z, strict=True):
                 values = values - np.float32(config.lr * g_q / rms / len(g)) * z_q
-    return State(values, bias, mean_square, start_weight, state.step + 1)
+    tuned = Tuned(values, bias, state.tuned.label_head)
+    return State(tuned, mean_square, start_weight, state.step + 1)
 
 
 def mean_loss(nll: np.ndarray, label_ids: np.ndarray) -> np.ndarray:

@@ -15,30 +15,42 @@ from .directions import directions
 from .errors import BadInput
 from .evaluate import Evaluation
 from .files import open_regular
+from .label_head import LabelHead
 from .loop import State, updated
 from .trajectory import Header, Line, Reader
+from .tuned import Tuned
 
 
 @dataclass
 class Replayed:
-    """What a trajectory says: its header, the state after its last whole step, evaluations, and the best values."""
+    """What a trajectory says: its header, the state after its last whole line, evaluations, and the best of what was
+    tuned.
+
+    `evaluated_now` says whether the state was evaluated, `head_step` after which step its label head was fitted.
+    """
 
     header: Header
     state: State
     evaluations: list[tuple[int, Evaluation]] = field(default_factory=list)
     best: Evaluation | None = None
     best_step: int = 0
-    best_values: np.ndarray | None = None
-    best_label_bias: np.ndarray | None = None
+    best_tuned: Tuned | None = None
+    evaluated_now: bool = False
+    head_step: int | None = None
 
     def evaluated(self, evaluation: Evaluation) -> bool:
         """Add an evaluation of the present state; True if it is the best so far, whose values are then kept."""
         self.evaluations.append((self.state.step, evaluation))
+        self.evaluated_now = True
         if self.best is not None and not evaluation.better_than(self.best):
             return False
-        self.best, self.best_step, self.best_values = evaluation, self.state.step, self.state.values
-        self.best_label_bias = self.state.label_bias
+        self.best, self.best_step, self.best_tuned = evaluation, self.state.step, self.state.tuned
         return True
+
+    def with_head(self, head: LabelHead) -> None:
+        """Go on with the label head `head`, which holds what the label bias held."""
+        self.state.tuned = Tuned(self.state.tuned.values, np.zeros(len(self.header.labels)), head)
+        self.head_step, self.evaluated_now = self.state.step, False
 
 
 def replay(path: Path, initial_values: np.ndarray) -> Replayed:
@@ -61,7 +73,7 @@ def start(reader: Reader, initial_values: np.ndarray) -> Replayed:
             f"the trajectory is of {reader.header.values} values, and the bundle has {len(initial_values)}."
             " Use the bundle that the run was made on."
         )
-    return Replayed(reader.header, State(initial_values, np.zeros(len(reader.header.labels))))
+    return Replayed(reader.header, State(Tuned(initial_values, np.zeros(len(reader.header.labels)))))
 
 
 def replay_lines(reader: Reader, replayed: Replayed) -> Iterator[Line]:
@@ -70,8 +82,11 @@ def replay_lines(reader: Reader, replayed: Replayed) -> Iterator[Line]:
     for line in reader.lines():
         if line.evaluation is not None:
             replayed.evaluated(line.evaluation)
+        elif line.label_head is not None:
+            replayed.with_head(line.label_head)
         else:
             state = replayed.state
-            z = directions(config.seed, state.step, config.directions, len(state.values))
+            z = directions(config.seed, state.step, config.directions, len(state.tuned.values))
+            replayed.evaluated_now = False
             replayed.state = updated(state, np.array(line.projected_gradients), z, config, np.array(line.label_bias))
         yield line

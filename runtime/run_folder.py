@@ -21,6 +21,7 @@ from .files import disk_errors, write_json
 from .manifest import NAME
 from .replay import Replayed, replay_lines, start
 from .trajectory import Header, Line, Reader, Writer
+from .tuned import Tuned
 from .values_file import write_values
 
 TRAJECTORY, VALUES, BEST, METRICS = "trajectory.jsonl", "values.safetensors", "best.safetensors", "metrics.json"
@@ -91,16 +92,16 @@ class RunFolder:
         with disk_errors(self.path):
             os.fsync(self._file.fileno())
 
-    def save_values(self, name: str, values: np.ndarray, label_bias: np.ndarray, step: int) -> None:
-        """Write values (fp32 [K]) with the label bias ([W]), bound to the bundle by its hash."""
-        write_values(self.path / name, values, self._header.bundle, step, self._header.by_label(label_bias))
+    def save_values(self, name: str, tuned: Tuned, step: int) -> None:
+        """Write what was tuned, bound to the bundle by its hash."""
+        write_values(self.path / name, tuned, self._header.bundle, step, self._header.labels)
 
     def save(self, run: Replayed, config: TuneConfig) -> None:
         """Write the last values, the best ones and metrics.json."""
         self.flush()
-        self.save_values(VALUES, run.state.values, run.state.label_bias, run.state.step)
-        if run.best_values is not None and run.best_label_bias is not None:
-            self.save_values(BEST, run.best_values, run.best_label_bias, run.best_step)
+        self.save_values(VALUES, run.state.tuned, run.state.step)
+        if run.best_tuned is not None:
+            self.save_values(BEST, run.best_tuned, run.best_step)
         write_json(self.path / METRICS, metrics(run, config))
 
     def close(self) -> None:

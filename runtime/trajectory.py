@@ -1,8 +1,9 @@
 """The trajectory: a run as a chain of lines, from which the values can be computed again without the model.
 
-trajectory.jsonl is JSON Lines: a header that binds bundle, data, task and settings, then one line a step and one an
-evaluation. Each line ends with a member "chain": the first 32 hexadecimal digits of the SHA-256 of the chain before it
-(none for the header) followed by the line's bytes without that member. docs/randomness.md states it in full.
+trajectory.jsonl is JSON Lines: a header that binds bundle, data, task and settings, then a line for each step,
+evaluation and label head. Each line ends with a member "chain": the first 32 hexadecimal digits of the SHA-256 of the
+chain before it (none for the header) followed by the line's bytes without that member. docs/randomness.md states it in
+full.
 """
 
 from __future__ import annotations
@@ -11,12 +12,11 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NoReturn
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from . import __version__
@@ -25,6 +25,7 @@ from .errors import BadInput, PocketzoError, bad_input
 from .evaluate import Evaluation
 from .files import disk_errors, parse_json
 from .label_bias import is_bias
+from .label_head import LabelHead, decode
 from .loop import Step
 from .manifest import Positive, Sha256, Task
 
@@ -55,10 +56,6 @@ class Header(BaseModel):
         labels = (self.task.model_extra or {}).get("labels")
         return list(labels) if self.task.kind == "classify" and isinstance(labels, dict) else []
 
-    def by_label(self, label_bias: Sequence[float] | np.ndarray) -> dict[str, float]:
-        """The label bias [W] with the labels' names."""
-        return dict(zip(self.labels, map(float, label_bias), strict=True))
-
     def settings(self) -> TuneConfig:
         """The run's settings. Raises PocketzoError or TypeError if they are not TuneConfig's or out of range."""
         expected = config_members(TuneConfig())
@@ -69,13 +66,21 @@ class Header(BaseModel):
 
 @dataclass(frozen=True)
 class Line:
-    """One line after the header: a step's projected gradients [Q], loss (nats) and label bias [W], or an evaluation."""
+    """One line after the header: a step's projected gradients [Q], loss (nats) and label bias [W], an evaluation, or a
+    label head.
+    """
 
     step: int
     projected_gradients: list[float] | None
     loss: float | None
     evaluation: Evaluation | None
     label_bias: list[float] = field(default_factory=list)
+    label_head: LabelHead | None = None
+
+    @property
+    def is_step(self) -> bool:
+        """Whether the line is that of a step."""
+        return self.projected_gradients is not None
 
 
 def config_members(config: TuneConfig) -> dict[str, int | float]:
@@ -112,6 +117,10 @@ class Writer:
     def evaluation(self, step: int, evaluation: Evaluation) -> None:
         """Write an evaluation's line."""
         self._append({"step": step, "evaluation": asdict(evaluation)})
+
+    def label_head(self, step: int, head: LabelHead) -> None:
+        """Write the line of a label head, fitted after `step`."""
+        self._append({"step": step, "label_head": head.encode()})
 
     def _append(self, content: dict[str, Any]) -> None:
         chain, rest = _sealed(self._chain, content)
@@ -178,8 +187,8 @@ class Reader:
         done = 0
         while (content := self._next()) is not None:
             line = self._line(content)
-            if line is None or line.step != done + (line.evaluation is None):
-                self._refuse("is not the step or evaluation that belongs there")
+            if line is None or line.step != done + line.is_step:
+                self._refuse("is not the step, evaluation or label head that belongs there")
             done = line.step
             yield line
 
@@ -190,6 +199,9 @@ class Reader:
         if set(content) == {"step", "evaluation"}:
             evaluation = _evaluation(content["evaluation"])
             return Line(step, None, None, evaluation) if evaluation else None
+        if set(content) == {"step", "label_head"}:
+            head = decode(content["label_head"], len(self.header.labels))
+            return Line(step, None, None, None, label_head=head) if head else None
         bias = content.get("label_bias", [])
         if (
             set(content) - {"label_bias"} != {"step", "g", "loss"}

@@ -20,6 +20,7 @@ from .errors import DiskFull, Interrupted, PocketzoError, UsageError, bad_input
 from .evaluate import Evaluation, evaluate
 from .examples import Batch, Example, check_length, collate
 from .files import open_regular
+from .fit_head import fitted_head, head_examples
 from .interrupts import Request, deferred
 from .loop import Step, run
 from .memory import check_memory
@@ -41,11 +42,14 @@ class Watcher(Protocol):
     def stepped(self, step: Step) -> None:
         """After each step."""
 
-    def evaluating(self, examples: int) -> None:
-        """Before an evaluation of so many examples."""
+    def passing(self, what: str, examples: int) -> None:
+        """Before a pass over so many examples: "evaluating" or "label head"."""
 
-    def evaluated_batch(self, examples: int, tokens: int) -> None:
-        """After each batch of an evaluation."""
+    def passed_batch(self, examples: int, tokens: int) -> None:
+        """After each batch of such a pass."""
+
+    def fitted_head(self, step: int, examples: int) -> None:
+        """After a label head was fitted to so many examples."""
 
     def evaluated(self, step: int, evaluation: Evaluation) -> None:
         """After an evaluation."""
@@ -112,11 +116,12 @@ def tune(
             watcher.resumed(progress.state.step)
             if LR >= config.lr > (longer := TuneConfig(steps=config.steps).resolved(config.eps).lr):
                 watcher.warned(f"--lr {config.lr:g} goes on; a run begun with --steps {config.steps} has {longer:.2g}.")
-        checker = _Checker(job, held_out, folder, watcher, request)
+        checker = _Checker(job, examples, held_out, folder, watcher, request)
         batches = _collated(training_batches(examples, config.batch, config.seed, progress.state.step), job.task)
         with _saved_at_the_end(folder, progress, config):
             checker.check(progress, config)
             for step in run(job.engine, batches, progress.state, config, folder.writer.step):
+                progress.evaluated_now = False
                 watcher.stepped(step)
                 checker.check(progress, config)
                 request.check()
@@ -211,30 +216,53 @@ def _saved_at_the_end(folder: RunFolder, progress: Replayed, config: TuneConfig)
 
 
 class _Checker:
-    """Evaluates on the validation examples when it is time, and keeps the best values, the untuned ones included."""
+    """Fits the label head and evaluates on the validation examples when it is time, and keeps the best of what was
+    tuned, the untuned values included.
+    """
 
     def __init__(
-        self, job: Job, examples: Sequence[Example], folder: RunFolder, watcher: Watcher, request: Request
+        self,
+        job: Job,
+        train: Sequence[Example],
+        held_out: Sequence[Example],
+        folder: RunFolder,
+        watcher: Watcher,
+        request: Request,
     ) -> None:
-        self._job, self._examples = job, examples
+        self._job, self._train, self._held_out = job, train, held_out
         self._folder, self._watcher, self._request = folder, watcher, request
 
     def check(self, progress: Replayed, config: TuneConfig) -> None:
         step = progress.state.step
-        due = step % config.evaluate_every == 0 or step == config.steps
-        if not due or (progress.evaluations and progress.evaluations[-1][0] == step):
-            return
-        self._watcher.evaluating(len(self._examples))
-        job = self._job
-        evaluation = evaluate(
-            job.engine, job.task, self._examples, progress.state.values, progress.state.label_bias, self._batch_done
-        )
+        head_due = self._job.task.labels and config.head_examples and step % config.head_every == 0
+        if head_due and progress.head_step != step:
+            if not progress.evaluations:
+                self._evaluate(progress)
+            self._fit_head(progress, config)
+            self._evaluate(progress)
+        elif not progress.evaluated_now and (head_due or step % config.evaluate_every == 0 or step == config.steps):
+            self._evaluate(progress)
+
+    def _fit_head(self, progress: Replayed, config: TuneConfig) -> None:
+        job, step = self._job, progress.state.step
+        chosen = [self._train[i] for i in head_examples(config, len(self._train))]
+        self._watcher.passing("label head", len(chosen))
+        head = fitted_head(job.engine, job.task, chosen, progress.state.tuned.values, self._batch_done)
+        self._folder.writer.label_head(step, head)
+        self._folder.flush()
+        progress.with_head(head)
+        self._watcher.fitted_head(step, len(chosen))
+
+    def _evaluate(self, progress: Replayed) -> None:
+        job, step = self._job, progress.state.step
+        self._watcher.passing("evaluating", len(self._held_out))
+        evaluation = evaluate(job.engine, job.task, self._held_out, progress.state.tuned, self._batch_done)
         self._folder.writer.evaluation(step, evaluation)
         self._folder.flush()
         if progress.evaluated(evaluation):
-            self._folder.save_values(BEST, progress.state.values, progress.state.label_bias, step)
+            self._folder.save_values(BEST, progress.state.tuned, step)
         self._watcher.evaluated(step, evaluation)
 
     def _batch_done(self, examples: int, tokens: int) -> None:
-        self._watcher.evaluated_batch(examples, tokens)
+        self._watcher.passed_batch(examples, tokens)
         self._request.check()

@@ -45,7 +45,7 @@ def verify(bundle: Bundle, engine: Engine) -> Verdict:
     except (SafetensorError, OSError, KeyError, ValueError) as e:
         bad_input(path, f"the golden vectors cannot be read ({e})", "Export the bundle again")
     try:
-        nll = engine.nll(batch, values)
+        nll = engine.forward(batch, values).nll
         equal_shapes = nll.shape == expected.shape
     except PocketzoError:
         raise

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..bundle import Bundle
 from ..errors import UsageError
-from ..examples import Batch
+from ..examples import Batch, Forward
 
 NAMES = ("onnx",)
 
@@ -19,8 +19,8 @@ class Engine(Protocol):
     name: str
     version: str
 
-    def nll(self, batch: Batch, values: np.ndarray) -> np.ndarray:
-        """Negative log-likelihood in nats, fp32 [P,B,L], of `batch` under each row of `values` (fp32 [P,K])."""
+    def forward(self, batch: Batch, values: np.ndarray) -> Forward:
+        """Pass `batch` through the graph under each row of `values` (fp32 [P,K])."""
 
 
 def open_engine(name: str, bundle: Bundle, threads: int = 0) -> Engine:

@@ -7,7 +7,7 @@ import onnxruntime
 
 from ..bundle import Bundle
 from ..errors import NotEnoughRoom, bad_input
-from ..examples import Batch, check_range
+from ..examples import Batch, Forward, check_range
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -46,16 +46,18 @@ class OnnxEngine:
         except Exception as e:  # onnxruntime's exceptions share no base class
             bad_input(bundle.directory / graph.file, f"ONNX Runtime refuses the graph ({e})", "Export it again")
 
-        held = {value.name: list(value.shape) for value in self._session.get_inputs()}
-        listed = {tensor.name: tensor.shape for tensor in graph.inputs}
-        if held != listed:
-            bad_input(
-                bundle.directory / graph.file, f"its inputs are {held}, the manifest says {listed}", "Export it again"
-            )
+        for kind, there, named in (
+            ("inputs", self._session.get_inputs(), graph.inputs),
+            ("outputs", self._session.get_outputs(), graph.outputs),
+        ):
+            held = {value.name: list(value.shape) for value in there}
+            listed = {tensor.name: tensor.shape for tensor in named}
+            if held != listed:
+                where = bundle.directory / graph.file
+                bad_input(where, f"its {kind} are {held}, the manifest says {listed}", "Export it again")
 
-    def nll(self, batch: Batch, values: np.ndarray) -> np.ndarray:
-        """Negative log-likelihood in nats, fp32 [P,B,L]; the batch is repeated for each row of `values` [P,K]."""
-
+    def forward(self, batch: Batch, values: np.ndarray) -> Forward:
+        """Pass the batch, repeated for each row of `values` [P,K], through the graph."""
         check_range(batch)
 
         def repeat(array: np.ndarray) -> np.ndarray:
@@ -69,7 +71,7 @@ class OnnxEngine:
             "values": values,
         }
         try:
-            return self._session.run(["nll"], feeds)[0]
+            return Forward(*self._session.run(list(Forward._fields), feeds))
         except Exception as e:  # onnxruntime's exceptions share no base class
             if "allocate" in str(e):
                 raise NotEnoughRoom(

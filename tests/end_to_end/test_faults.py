@@ -19,14 +19,14 @@ def fault(monkeypatch):
     """fault(step, nll): the engine gives `nll` instead, from `step` on."""
 
     def arrange(step, change):
-        original, calls = OnnxEngine.nll, [0]
+        original, calls = OnnxEngine.forward, [0]
 
-        def nll(self, batch, values):
+        def forward(self, batch, values):
             calls[0] += len(values) == 2
             true = original(self, batch, values)
-            return change(true) if calls[0] >= step and len(values) == 2 else true
+            return true._replace(nll=change(true.nll)) if calls[0] >= step and len(values) == 2 else true
 
-        monkeypatch.setattr(OnnxEngine, "nll", nll)
+        monkeypatch.setattr(OnnxEngine, "forward", forward)
 
     return arrange
 
@@ -61,9 +61,28 @@ def test_loss_that_is_no_number_keeps_the_steps_before_it(cli, tiny_bundle, file
 
 
 def test_evaluation_that_is_no_number(cli, tiny_bundle, files, monkeypatch):
-    original = OnnxEngine.nll
-    monkeypatch.setattr(OnnxEngine, "nll", lambda self, b, v: original(self, b, v) * (np.nan if len(v) == 1 else 1))
+    original = OnnxEngine.forward
+
+    def forward(self, batch, values):
+        true = original(self, batch, values)
+        return true._replace(nll=true.nll * np.nan) if len(values) == 1 else true
+
+    monkeypatch.setattr(OnnxEngine, "forward", forward)
     refused(cli(*tune_arguments(tiny_bundle, files)), "evaluation: the loss is not a finite number")
+
+
+def test_label_head_of_no_numbers_keeps_the_steps_before_it(cli, tiny_bundle, files, monkeypatch):
+    original, heads = OnnxEngine.forward, [0]
+
+    def forward(self, batch, values):
+        true = original(self, batch, values)
+        heads[0] += len(values) == 2
+        return true._replace(hidden=true.hidden * np.nan) if heads[0] >= 4 else true
+
+    monkeypatch.setattr(OnnxEngine, "forward", forward)
+    done = cli(*tune_arguments(tiny_bundle, files, "--steps", 10, "--head-every", 4))
+    refused(done, "step 4: the loss or a value is not a finite number")
+    assert json.loads((files / "run/metrics.json").read_text())["steps"] == 3
 
 
 def test_engine_without_memory_for_a_step(cli, tiny_bundle, files, fault):

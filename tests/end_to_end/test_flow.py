@@ -46,7 +46,12 @@ def test_the_whole_path(tiny_checkpoint, files, cli):
     assert lines[0]["bundle"] == exported["hash"]
     assert [line["step"] for line in lines[1:] if "g" in line] == [1, 2, 3, 4, 5, 6]
     metrics = json.loads((files / "run/metrics.json").read_text())
-    assert [e["step"] for e in metrics["evaluations"]] == [0, 3, 6]
+    assert [e["step"] for e in metrics["evaluations"]] == [
+        0,
+        0,
+        3,
+        6,
+    ]  # of the model as it was, then with the label head
 
     best = cli("evaluate", out, "--data", files / "validation.jsonl", "--values", files / "run/best.safetensors",
                "--json")  # fmt: skip

@@ -79,8 +79,8 @@ def test_replay_is_a_function_too(tiny_bundle, run):
     bundle = open_bundle(tiny_bundle.directory)
     replayed = replay(run / "trajectory.jsonl", bundle.initial_values())
     assert replayed.header.bundle == bundle.hash
-    assert replayed.state.values.tobytes() == load_file(run / "values.safetensors")["values"].tobytes()
-    assert [step for step, _ in replayed.evaluations] == [0, 4, 8, 12]
+    assert replayed.state.tuned.values.tobytes() == load_file(run / "values.safetensors")["values"].tobytes()
+    assert [step for step, _ in replayed.evaluations] == [0, 0, 4, 8, 12]
 
 
 def test_values_file_of_a_step_that_never_was(cli, tiny_bundle, run):

@@ -12,6 +12,7 @@ from ..torture.kill import kill_and_resume
 from .test_bad_input import refused
 from .test_flow import tune_arguments
 
+EVERY = ["--evaluate-every", 5, "--head-every", 10]
 FILES = ["trajectory.jsonl", "values.safetensors", "best.safetensors", "metrics.json"]
 
 
@@ -21,10 +22,10 @@ def contents(run):
 
 @pytest.fixture
 def go(cli, tiny_bundle, files):
-    """go(*options): a run of 24 steps with an evaluation each 5."""
+    """go(*options): a run of 24 steps with an evaluation each 5, and a label head each 10."""
 
     def call(*more):
-        return cli(*tune_arguments(tiny_bundle, files, "--evaluate-every", 5, "--steps", 24, *more))
+        return cli(*tune_arguments(tiny_bundle, files, *EVERY, "--steps", 24, *more))
 
     return call
 
@@ -38,7 +39,7 @@ def whole(go, files):
     return made
 
 
-@pytest.mark.parametrize("lines", [1, 2, 6, 7, 8, 17])
+@pytest.mark.parametrize("lines", [1, 2, 3, 4, 8, 9, 10, 15, 16, 17, 23])
 def test_run_cut_after_any_line_goes_on_to_the_same_bytes(go, files, whole, lines):
     run = files / "run"
     run.mkdir()
@@ -52,7 +53,7 @@ def test_run_cut_after_any_line_goes_on_to_the_same_bytes(go, files, whole, line
 def test_several_stops_make_no_difference(cli, go, tiny_bundle, files, whole):
     for steps in (3, 5, 11):
         resume = ["--resume"] if (files / "run").exists() else []
-        arguments = tune_arguments(tiny_bundle, files, "--evaluate-every", 5, "--steps", 24, *resume)
+        arguments = tune_arguments(tiny_bundle, files, *EVERY, "--steps", 24, *resume)
         stopped_after(cli, arguments, steps)
     assert go("--resume").code == 0
     assert contents(files / "run") == whole
@@ -65,9 +66,9 @@ def stopped_after(cli, arguments, steps):
 
     from pocketzo.runtime.engines.onnx import OnnxEngine
 
-    left, original = [steps], OnnxEngine.nll
+    left, original = [steps], OnnxEngine.forward
 
-    def nll(self, batch, values):
+    def forward(self, batch, values):
         if len(values) == 2:
             left[0] -= 1
             if left[0] == 0:
@@ -75,16 +76,16 @@ def stopped_after(cli, arguments, steps):
         return original(self, batch, values)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(OnnxEngine, "nll", nll)
+        patch.setattr(OnnxEngine, "forward", forward)
         done = cli(*arguments)
     refused(done, "everything is saved", "--resume", code=130)
 
 
 def test_a_longer_run_is_the_shorter_one_resumed(cli, tiny_bundle, files):
-    run, long = files / "run", ["--evaluate-every", 5, "--steps", 20]
+    run, long = files / "run", [*EVERY, "--steps", 20]
     assert cli(*tune_arguments(tiny_bundle, files, *long)).code == 0
     whole = contents(run)
-    assert cli(*tune_arguments(tiny_bundle, files, "--evaluate-every", 5, "--steps", 10, "--force")).code == 0
+    assert cli(*tune_arguments(tiny_bundle, files, *EVERY, "--steps", 10, "--force")).code == 0
     assert cli(*tune_arguments(tiny_bundle, files, *long, "--resume")).code == 0
     assert contents(run) == whole
 
@@ -166,7 +167,7 @@ def test_changed_trajectory_is_not_resumed(go, files):
     assert go().code == 0
     path = files / "run/trajectory.jsonl"
     path.write_bytes(path.read_bytes().replace(b'"step":3', b'"step":4'))
-    refused(go("--resume"), "trajectory.jsonl, line 5", "was changed")
+    refused(go("--resume"), "trajectory.jsonl, line 7", "was changed")
 
 
 def test_killed_at_random_moments(tiny_bundle, files):

@@ -53,9 +53,14 @@ def test_nll_equals_transformers_on_the_dequantized_weights(case):
     start = bundle.initial_values()
     z = directions(1, 2, 2, len(start)) * np.float32(0.02)
     values = np.concatenate([start + z, start - z])
-    nll = open_engine("onnx", bundle).nll(batch, values)
-    assert (nll[:, batch.label_ids < 0] == 0).all()
-    assert np.abs(nll - reference_nll(model, layout, batch, values)).max() <= 1e-3
+    forward = open_engine("onnx", bundle).forward(batch, values)
+    assert (forward.nll[:, batch.label_ids < 0] == 0).all()
+    assert np.abs(forward.nll - reference_nll(model, layout, batch, values)).max() <= 1e-3
+    for row, measured in zip(values, forward.hidden, strict=True):
+        with values_in_place(model, layout, row), torch.no_grad():
+            hidden = model.model(torch.from_numpy(batch.input_ids)).last_hidden_state.numpy()
+        expected = np.take_along_axis(hidden, batch.label_positions[:, :, None], axis=1)
+        assert np.abs(measured - expected).max() <= 1e-3 * np.abs(expected).max()
 
 
 def test_projected_gradient_is_the_directional_derivative(case):
@@ -64,7 +69,9 @@ def test_projected_gradient_is_the_directional_derivative(case):
     start, eps = bundle.initial_values(), 1e-4  # random tokens, far from what eps was fitted on, bend the loss more
     z = directions(5, 0, 8, len(start))
     engine = open_engine("onnx", bundle)
-    plus, minus = (mean_loss(engine.nll(batch, start + s * np.float32(eps) * z), batch.label_ids) for s in (1, -1))
+    plus, minus = (
+        mean_loss(engine.forward(batch, start + s * np.float32(eps) * z).nll, batch.label_ids) for s in (1, -1)
+    )
     estimated = (plus - minus) / (2 * eps)
     exact = z.astype(np.float64) @ value_gradient(model, layout, batch, start)
     error = np.sqrt(np.mean((estimated - exact) ** 2) / np.mean(exact**2))

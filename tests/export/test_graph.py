@@ -39,7 +39,7 @@ def test_family_computes_what_transformers_does(name, tmp_path, export_once):
     values = np.stack([bundle.initial_values(), bundle.initial_values() + 0.05])
     expected = reference_nll(dequantized_model(checkpoint, bundle), bundle_layout(bundle), batch, values)
     assert np.abs(expected[0] - expected[1]).max() > 1e-2
-    assert np.abs(open_engine("onnx", bundle).nll(batch, values) - expected).max() <= 1e-3
+    assert np.abs(open_engine("onnx", bundle).forward(batch, values).nll - expected).max() <= 1e-3
 
 
 def test_graph_is_valid_and_names_its_inputs_as_the_contract_does(tiny_bundle):
@@ -57,6 +57,7 @@ def test_graph_is_valid_and_names_its_inputs_as_the_contract_does(tiny_bundle):
         "logit_bias": [512],
         "values": ["P", tiny_bundle.manifest.values.count],
         "nll": ["P", "B", "L"],
+        "hidden": ["P", "B", "S", 64],
     }
     assert {n.domain for n in model.graph.node} == set(tiny_bundle.manifest.graphs[0].domains)
 
@@ -88,6 +89,6 @@ def test_padding_and_neighbours_do_not_change_an_example(tiny_bundle):
     engine, bias = open_engine("onnx", tiny_bundle), np.zeros(512, np.float32)
     values = tiny_bundle.initial_values()[None]
     short, long = Example([0, 9, 8, 7], [3], [5], ""), Example(list(range(30)), [29, 3], [6, 7], "")
-    alone = engine.nll(collate([short], bias), values)[0, 0, 0]
-    beside = engine.nll(collate([long, short], bias), values)[0, 1, 0]
+    alone = engine.forward(collate([short], bias), values).nll[0, 0, 0]
+    beside = engine.forward(collate([long, short], bias), values).nll[0, 1, 0]
     assert alone == pytest.approx(beside, abs=1e-5)

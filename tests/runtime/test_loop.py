@@ -5,8 +5,9 @@ import pytest
 from pocketzo.runtime.config import TuneConfig
 from pocketzo.runtime.directions import directions
 from pocketzo.runtime.errors import BadInput, UsageError
-from pocketzo.runtime.examples import Batch
+from pocketzo.runtime.examples import Batch, Forward
 from pocketzo.runtime.loop import State, mean_loss, run, updated, zo_step
+from pocketzo.runtime.tuned import Tuned
 
 ONE = np.zeros((1, 1), dtype=np.int64)
 BATCH = Batch(ONE, ONE, ONE, np.zeros(1, dtype=np.float32))
@@ -20,8 +21,8 @@ class Function:
     def __init__(self, function):
         self.function = function
 
-    def nll(self, batch, values):
-        return np.array([[[self.function(v)]] for v in values], dtype=np.float32)
+    def forward(self, batch, values):
+        return Forward(np.array([[[self.function(v)]] for v in values], dtype=np.float32), np.zeros(0))
 
 
 def steps(engine, state, config):
@@ -32,7 +33,7 @@ def steps(engine, state, config):
 def test_projected_gradient_of_a_linear_loss_is_its_product_with_the_direction():
     slope = np.linspace(-1, 1, 50).astype(np.float32)
     config = TuneConfig(seed=3, eps=0.25, directions=4)
-    step = zo_step(Function(lambda v: slope @ v), BATCH, State(np.zeros(50, np.float32)), config)
+    step = zo_step(Function(lambda v: slope @ v), BATCH, State(Tuned(np.zeros(50, np.float32))), config)
     expected = directions(3, 0, 4, 50) @ slope
     assert step.projected_gradients == pytest.approx(expected.tolist(), abs=1e-5)
 
@@ -40,19 +41,19 @@ def test_projected_gradient_of_a_linear_loss_is_its_product_with_the_direction()
 def test_first_step_moves_each_value_by_lr_against_the_gradient():
     slope = np.ones(8, dtype=np.float32)
     config = TuneConfig(lr=0.01, eps=0.1)
-    state = State(np.zeros(8, np.float32))
+    state = State(Tuned(np.zeros(8, np.float32)))
     step = zo_step(Function(lambda v: slope @ v), BATCH, state, config)
     sign = np.sign(step.projected_gradients[0])
-    np.testing.assert_allclose(state.values, -0.01 * sign * directions(0, 0, 1, 8)[0], rtol=1e-6)
+    np.testing.assert_allclose(state.tuned.values, -0.01 * sign * directions(0, 0, 1, 8)[0], rtol=1e-6)
 
 
 def test_scaling_the_loss_does_not_change_the_run():
     target = np.linspace(0, 1, 20, dtype=np.float32)
     ends = []
     for scale in (1, 1024):
-        state = State(np.zeros(20, np.float32))
+        state = State(Tuned(np.zeros(20, np.float32)))
         list(steps(Function(lambda v, s=scale: s * np.sum((v - target) ** 2)), state, CONFIG))
-        ends.append(state.values)
+        ends.append(state.tuned.values)
     np.testing.assert_array_equal(*ends)
 
 
@@ -61,36 +62,36 @@ CONFIG = TuneConfig(steps=400, lr=0.02, eps=0.01)
 
 def test_a_quadratic_is_descended():
     target = np.linspace(0, 1, 20, dtype=np.float32)
-    state = State(np.zeros(20, np.float32))
+    state = State(Tuned(np.zeros(20, np.float32)))
     list(steps(Function(lambda v: np.sum((v - target) ** 2)), state, CONFIG))
-    assert np.sum((state.values - target) ** 2) < 0.05 * np.sum(target**2)
+    assert np.sum((state.tuned.values - target) ** 2) < 0.05 * np.sum(target**2)
 
 
 def test_replaying_projected_gradients_gives_the_same_bits():
     rng = np.random.default_rng(0)
     config = TuneConfig(steps=30, directions=2, eps=0.05, lr=0.1)
     start = rng.standard_normal(33).astype(np.float32)
-    state, replayed = State(start.copy()), State(start.copy())
+    state, replayed = State(Tuned(start)), State(Tuned(start))
     for step in steps(Function(lambda v: np.sum(np.sin(v))), state, config):
         z = directions(config.seed, replayed.step, 2, 33)
-        replayed = updated(replayed, np.array(step.projected_gradients), z, config, replayed.label_bias)
-    assert state.values.tobytes() == replayed.values.tobytes()
+        replayed = updated(replayed, np.array(step.projected_gradients), z, config, replayed.tuned.label_bias)
+    assert state.tuned.values.tobytes() == replayed.tuned.values.tobytes()
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_loss_that_is_not_finite_stops_with_the_values_untouched(bad):
-    state = State(np.ones(4, np.float32))
+    state = State(Tuned(np.ones(4, np.float32)))
     with pytest.raises(BadInput, match=r"step 1: the loss or a value is not a finite number.*smaller --lr than 0.001"):
         zo_step(Function(lambda v: bad), BATCH, state, TuneConfig(eps=0.1, lr=1e-3))
     assert state.step == 0
-    assert state.values.tolist() == [1, 1, 1, 1]
+    assert state.tuned.values.tolist() == [1, 1, 1, 1]
 
 
 def test_a_step_is_recorded_before_it_counts():
-    state, seen = State(np.ones(4, np.float32)), []
+    state, seen = State(Tuned(np.ones(4, np.float32))), []
 
     def record(step):
-        seen.append((step.step, state.step, state.values.tolist()))
+        seen.append((step.step, state.step, state.tuned.values.tolist()))
         raise OSError("the disk is full")
 
     with pytest.raises(OSError, match="full"):

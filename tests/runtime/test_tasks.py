@@ -12,6 +12,7 @@ from pocketzo.runtime.evaluate import Evaluation, evaluate
 from pocketzo.runtime.tasks import make_task
 from pocketzo.runtime.tokenizer import Tokenizer
 from pocketzo.runtime.tune import encoded
+from pocketzo.runtime.tuned import Tuned
 from transformers import AutoTokenizer
 
 from ..export.reference_model import bundle_layout, dequantized_model
@@ -47,7 +48,9 @@ def test_classify_equals_transformers_argmax_over_label_words(tiny_bundle, tiny_
     lines = [{"text": t, "label": "abc"[i % 3]} for i, t in enumerate(TEXTS * 5)]
     task = task_of(tiny_bundle, CLASSIFY)
     examples = encoded(task, data(lines), 256)
-    result = evaluate(open_engine("onnx", tiny_bundle), task, examples, tiny_bundle.initial_values(), np.zeros(3))
+    result = evaluate(
+        open_engine("onnx", tiny_bundle), task, examples, Tuned(tiny_bundle.initial_values(), np.zeros(3))
+    )
 
     tokenizer = AutoTokenizer.from_pretrained(tiny_checkpoint)
     words = [tokenizer.encode(w, add_special_tokens=False)[0] for w in CLASSIFY["labels"].values()]
@@ -69,12 +72,12 @@ def test_label_bias_shifts_the_scores_of_its_labels(tiny_bundle):
     task, engine = task_of(tiny_bundle, CLASSIFY), open_engine("onnx", tiny_bundle)
     examples = encoded(task, data([{"text": t, "label": "b"} for t in TEXTS]), 256)
     batch, values, bias = collate(examples, task.logit_bias), tiny_bundle.initial_values()[None], np.array([0, 2.5, -1])
-    loss, right = task.judge(engine.nll(batch, values)[0], examples, bias)
+    loss, right = task.judge(engine.forward(batch, values).nll[0], examples, bias)
     words = [i for i, b in enumerate(task.logit_bias) if b == 0]
     in_graph = task.logit_bias.copy()
     in_graph[[examples[0].targets[label] for label in range(3)]] = bias
     assert sorted(words) == sorted(examples[0].targets)
-    shifted = engine.nll(collate(examples, in_graph), values)[0]
+    shifted = engine.forward(collate(examples, in_graph), values).nll[0]
     np.testing.assert_allclose(shifted[:, 1], loss, atol=1e-5)
     np.testing.assert_array_equal(shifted.argmin(axis=1) == 1, right)
 
@@ -83,7 +86,7 @@ def test_complete_equals_transformers_loss_on_the_completion_alone(tiny_bundle, 
     lines = [{"prompt": t, "completion": " and " + u} for t, u in zip(TEXTS, reversed(TEXTS), strict=True)]
     task = task_of(tiny_bundle, COMPLETE)
     examples = encoded(task, data(lines), 256)
-    result = evaluate(open_engine("onnx", tiny_bundle), task, examples, tiny_bundle.initial_values(), np.zeros(0))
+    result = evaluate(open_engine("onnx", tiny_bundle), task, examples, Tuned(tiny_bundle.initial_values()))
 
     tokenizer, losses = AutoTokenizer.from_pretrained(tiny_checkpoint), []
     for line in lines:

@@ -131,7 +131,7 @@ STEP = {"step": 1, "g": [1.0, 2.0], "loss": 1.0}
     ],
 )
 def test_lines_that_mean_nothing_are_refused(line):
-    with pytest.raises(BadInput, match="line 2: is not the step or evaluation that belongs there"):
+    with pytest.raises(BadInput, match="line 2: is not the step, evaluation or label head that belongs there"):
         read(resealed(GOOD, line))
 
 
@@ -184,5 +184,5 @@ def test_a_step_has_a_bias_for_each_label_of_its_task(task, bias, good):
     if good:
         assert read(file.getvalue())[0].label_bias == bias
     else:
-        with pytest.raises(BadInput, match="line 2: is not the step or evaluation that belongs there"):
+        with pytest.raises(BadInput, match="line 2: is not the step, evaluation or label head that belongs there"):
             read(file.getvalue())

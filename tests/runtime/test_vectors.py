@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import math
@@ -76,6 +77,20 @@ def test_chain_by_hand():
         body, link = re.fullmatch(r'(.*),"chain":"([0-9a-f]{32})"\}', line).groups()
         chain = hashlib.sha256((chain + body + "}").encode()).hexdigest()[:32]
         assert chain == link
+
+
+def test_label_head_scores_by_hand():
+    for case in STORED["label_head"]:
+        n, w = len(case["answers"]), 3
+        hidden, weights = np.array(read_floats(case["hidden"])).reshape(n, -1), np.array(read_floats(case["weights"]))
+        assert base64.b64decode(case["encoded"]).hex() == case["weights"]
+        weights, nll = weights.reshape(w, -1), np.array(read_floats(case["nll"])).reshape(n, w)
+        for state, scores, expected in zip(hidden, nll, case["scored"], strict=False):
+            by_hand = [
+                s - sum(a * b for a, b in zip(row, [*state, 1.0], strict=True))
+                for s, row in zip(scores, weights, strict=True)
+            ]
+            np.testing.assert_allclose(expected, by_hand, rtol=1e-12)
 
 
 def test_label_bias_by_newtons_method():

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pocketzo.runtime import label_bias
+from pocketzo.runtime import label_bias, label_head
 from pocketzo.runtime.batches import epoch_batches
 from pocketzo.runtime.config import TuneConfig
 from pocketzo.runtime.directions import directions, philox_words
 from pocketzo.runtime.evaluate import Evaluation
+from pocketzo.runtime.examples import Forward
+from pocketzo.runtime.label_head import LabelHead
 from pocketzo.runtime.loop import State, Step, mean_loss, updated
 from pocketzo.runtime.trajectory import Header, Writer, config_members
+from pocketzo.runtime.tuned import Tuned
 
 
 def floats(array: np.ndarray) -> str:
@@ -77,14 +80,30 @@ def updates() -> list[dict[str, Any]]:
         TuneConfig(seed=6, eps=1e-2, directions=3, lr=0.02, rms_decay=0.9),
     ):
         rng = np.random.default_rng(config.seed)
-        state = State(rng.standard_normal(100).astype(np.float32))
-        start, gradients = floats(state.values), []
+        state = State(Tuned(rng.standard_normal(100).astype(np.float32)))
+        start, gradients = floats(state.tuned.values), []
         for _ in range(50):
             g = rng.standard_normal(config.directions) * 10
             z = directions(config.seed, state.step, config.directions, 100)
-            state, gradients = updated(state, g, z, config, state.label_bias), [*gradients, g.tolist()]
-        made.append({"config": config_members(config), "values": start, "g": gradients, "result": floats(state.values)})
+            state, gradients = updated(state, g, z, config, state.tuned.label_bias), [*gradients, g.tolist()]
+        made.append(
+            {"config": config_members(config), "values": start, "g": gradients, "result": floats(state.tuned.values)}
+        )
     return made
+
+
+def label_heads() -> list[dict[str, Any]]:
+    """A fit to examples whose answers follow the hidden states, and what it makes of two examples' nll."""
+    rng = np.random.default_rng(8)
+    hidden = rng.standard_normal((40, 5)).astype(np.float32) * np.float32([1, 2, 0.5, 30, 0])
+    nll = rng.random((40, 3)).astype(np.float32) * 4
+    answers = (hidden @ rng.standard_normal((5, 3)) - nll + rng.gumbel(size=(40, 3))).argmax(axis=1)
+    head = label_head.fit(hidden, nll, answers)
+    forward = Forward(nll[None, :2], hidden[None, :2, None])
+    return [
+        {"hidden": floats(hidden), "nll": floats(nll), "answers": answers.tolist(), "weights": floats(head.weights),
+         "encoded": head.encode(), "scored": label_head.scored(forward, head)[0].tolist()}
+    ]  # fmt: skip
 
 
 def trajectory() -> str:
@@ -98,6 +117,7 @@ def trajectory() -> str:
                engine="onnx", engine_version="1.29.0", config=config)
     )  # fmt: skip
     writer.evaluation(0, Evaluation(1.5, 0.25, 8))
+    writer.label_head(0, LabelHead(np.float32([[0.5, -1, 2], [0, 0.1, -0.25]])))
     writer.step(Step(1, [-7.500463863834739], 1.178534037200734, 64, bias))
     writer.step(Step(2, [1e-17], 1e21, 64, [0.1 + 0.2, -0.1]))
     writer.evaluation(2, Evaluation(0.1, None, 8))
@@ -112,6 +132,7 @@ def vectors() -> dict[str, Any]:
         "order": orders(),
         "loss": losses(),
         "label_bias": label_biases(),
+        "label_head": label_heads(),
         "update": updates(),
         "trajectory": trajectory(),
     }

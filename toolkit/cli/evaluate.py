@@ -27,23 +27,25 @@ def evaluate(
     """Measure loss and accuracy of the base or the tuned model on a file of examples."""
     from dataclasses import asdict
 
+    import numpy as np
     from pocketzo.runtime.data import read_data
     from pocketzo.runtime.engines import open_engine
     from pocketzo.runtime.evaluate import evaluate as run_evaluate
-    from pocketzo.runtime.label_bias import of_labels
     from pocketzo.runtime.tune import encoded
+    from pocketzo.runtime.tuned import Tuned
 
     from .opening import open_with_task
     from .progress import EvaluateBar
 
     opened, made, _ = open_with_task(bundle, task, quiet=json)
-    file = opened.tuned_values(values) if values else None
-    chosen = file.values if file else opened.initial_values()
-    bias = of_labels(file.label_bias if file else {}, made.labels, values)
+    if values:
+        tuned = opened.tuned_values(values).tuned(made.labels, values)
+    else:
+        tuned = Tuned(opened.initial_values(), np.zeros(len(made.labels)))
     examples = encoded(made, read_data(data), opened.manifest.model.context_tokens)
     session = open_engine(engine, opened, threads)
     with EvaluateBar(len(examples), quiet=json) as bar:
-        result = run_evaluate(session, made, examples, chosen, bias, bar.evaluated_batch)
+        result = run_evaluate(session, made, examples, tuned, bar.evaluated_batch)
     if json:
         print_json(asdict(result))
         return

@@ -80,7 +80,7 @@ class TuneBars(_Bars):
             TextColumn("left"), TimeRemainingColumn(), quiet=quiet,
         )  # fmt: skip
         self._steps = self.bars.add_task("step", total=steps, note="")
-        self._evaluation: TaskID | None = None
+        self._pass: TaskID | None = None
         self._loss, self._accuracy, self._speed = 0.0, "", 0.0
         self._last = time.monotonic()
 
@@ -103,23 +103,31 @@ class TuneBars(_Bars):
         note = f"loss {self._loss:.3f}  {self._accuracy}{self._speed:,.0f} tokens/s"
         self.bars.update(self._steps, completed=step.step, note=note)
 
-    def evaluating(self, examples: int) -> None:
-        """Before an evaluation."""
-        self._evaluation = self.bars.add_task("evaluating", total=examples, note="")
+    def passing(self, what: str, examples: int) -> None:
+        """Before an evaluation or the fit of a label head."""
+        self._pass = self.bars.add_task(what, total=examples, note="")
 
-    def evaluated_batch(self, examples: int, tokens: int) -> None:
+    def passed_batch(self, examples: int, tokens: int) -> None:
         """After each batch of it."""
-        if self._evaluation is not None:
-            self.bars.advance(self._evaluation, examples)
+        if self._pass is not None:
+            self.bars.advance(self._pass, examples)
+
+    def _passed(self) -> None:
+        if self._pass is not None:
+            self.bars.remove_task(self._pass)
+        self._last = time.monotonic()
+
+    def fitted_head(self, step: int, examples: int) -> None:
+        """After a fit: one line that stays."""
+        self._passed()
+        self.console.print(f"step {step:>5}  label head fitted to {examples:,} examples", highlight=False)
 
     def evaluated(self, step: int, evaluation: Evaluation) -> None:
-        """After it: one line that stays."""
-        if self._evaluation is not None:
-            self.bars.remove_task(self._evaluation)
+        """After an evaluation: one line that stays."""
+        self._passed()
         right = "" if evaluation.accuracy is None else f"  accuracy {percent(evaluation.accuracy)}"
         self.console.print(f"step {step:>5}  validation loss {evaluation.loss:.4f}{right}", highlight=False)
         self._accuracy = "" if evaluation.accuracy is None else f"accuracy {percent(evaluation.accuracy)}  "
-        self._last = time.monotonic()
 
 
 class HashBar(_Bars):

@@ -36,6 +36,8 @@ def tune(
     eps: Annotated[float, _option("eps")] = TuneConfig.eps,
     directions: Annotated[int, _option("directions")] = TuneConfig.directions,
     rms_decay: Annotated[float, _option("rms_decay")] = TuneConfig.rms_decay,
+    head_examples: Annotated[int, _option("head_examples")] = TuneConfig.head_examples,
+    head_every: Annotated[int, _option("head_every")] = TuneConfig.head_every,
     seed: Annotated[int, _option("seed")] = TuneConfig.seed,
     evaluate_every: Annotated[int, _option("evaluate_every")] = TuneConfig.evaluate_every,
     engine: Engine = "onnx",
@@ -51,7 +53,7 @@ def tune(
     debug: Debug = False,
 ) -> None:
     """Tune the bundle's values on your examples by forward passes alone, keeping the best step."""
-    config = TuneConfig(steps, batch, lr, eps, directions, rms_decay, seed, evaluate_every)
+    config = TuneConfig(steps, batch, lr, eps, directions, rms_decay, head_examples, head_every, seed, evaluate_every)
 
     from dataclasses import asdict
 

@@ -1,0 +1,155 @@
+"""The label head: the fit against torch's autograd, what it does to scores, and files that hold it."""
+
+import base64
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pocketzo.runtime import label_bias
+from pocketzo.runtime.config import TuneConfig
+from pocketzo.runtime.errors import BadInput
+from pocketzo.runtime.examples import Batch, Example, Forward
+from pocketzo.runtime.fit_head import fitted_head, head_examples
+from pocketzo.runtime.label_head import PRIOR, LabelHead, decode, fit, scored
+from pocketzo.runtime.loop import State, zo_step
+from pocketzo.runtime.tuned import Tuned
+from pocketzo.runtime.values_file import read_values, write_values
+
+
+def examples(seed=0, count=200, width=12, words=3):
+    """Hidden states of unlike scales with an offset, nll of label words, and answers that follow both."""
+    rng = np.random.default_rng(seed)
+    hidden = (rng.standard_normal((count, width)) * np.geomspace(0.6, 4, width) + 5).astype(np.float32)
+    nll = rng.random((count, words)).astype(np.float32) * 3
+    slope = rng.standard_normal((width, words)) / np.geomspace(0.6, 4, width)[:, None]
+    return hidden, nll, (hidden @ slope - nll + rng.gumbel(size=(count, words))).argmax(axis=1)
+
+
+def adjusted(hidden, nll, head):
+    return scored(Forward(nll[None], hidden[None, :, None]), head)[0]
+
+
+def test_the_fit_is_the_minimum_that_autograd_confirms():
+    torch = pytest.importorskip("torch")
+    hidden, nll, answers = examples()
+    head = fit(hidden, nll, answers)
+    mean, scale = torch.tensor(hidden.astype(float).mean(0)), torch.tensor(hidden.astype(float).std(0))
+    weights = torch.tensor(head.weights[:, :-1].astype(float)).T * scale[:, None]
+    bias = torch.tensor(head.weights[:, -1].astype(float)) + mean @ (weights / scale[:, None])
+
+    def gradient(w, b):
+        w, b = w.clone().requires_grad_(True), b.clone().requires_grad_(True)
+        scores = (torch.tensor(hidden) - mean) / scale @ w + b - torch.tensor(nll)
+        loss = torch.nn.functional.cross_entropy(scores, torch.tensor(answers), reduction="sum")
+        (loss + PRIOR / 2 * w.square().sum() + label_bias.PRIOR / 2 * b.square().sum()).backward()
+        return torch.cat([w.grad.flatten(), b.grad]).norm()
+
+    assert gradient(weights, bias) < 1e-4 * gradient(torch.zeros_like(weights), torch.zeros_like(bias))
+
+
+def test_what_it_adds_to_the_scores_is_linear_in_the_hidden_state():
+    hidden, nll, answers = examples(1)
+    head = fit(hidden, nll, answers)
+    added = nll - adjusted(hidden, nll, head)
+    by_hand = [[sum(w * h for w, h in zip(row, state, strict=False)) + row[-1] for row in head.weights.tolist()]
+               for state in hidden[:5].tolist()]  # fmt: skip
+    np.testing.assert_allclose(added[:5], by_hand, rtol=1e-5, atol=1e-5)
+    assert scored(Forward(nll[None], hidden[None, :, None]), None) is not None
+
+
+def test_it_learns_what_the_label_words_do_not_know():
+    hidden, nll, answers = examples(2, count=400)
+    head = fit(hidden[:200], nll[:200], answers[:200])
+    zeros = np.zeros(3)
+    before, after = (
+        label_bias.losses(n[None], answers[200:], zeros)[0]
+        for n in (nll[200:], adjusted(hidden[200:], nll[200:], head))
+    )
+    assert after < before - 0.2
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 99), st.integers(1, 6), st.booleans())
+def test_few_examples_and_constant_states_give_finite_weights_that_do_no_harm(seed, count, constant):
+    hidden, nll, answers = examples(seed, count)
+    if constant:
+        hidden[:] = 3.0
+    head = fit(hidden, nll, answers)
+    assert np.isfinite(head.weights).all()
+    zeros = np.zeros(3)
+    before = label_bias.losses(nll[None], answers, zeros)[0]
+    assert label_bias.losses(adjusted(hidden, nll, head)[None], answers, zeros)[0] <= before + 1e-6
+
+
+@given(st.integers(2, 5), st.integers(1, 9), st.integers(0, 99))
+def test_what_is_encoded_is_decoded(labels, width, seed):
+    weights = np.random.default_rng(seed).standard_normal((labels, width + 1)).astype(np.float32)
+    head = decode(LabelHead(weights).encode(), labels)
+    assert head is not None
+    assert head.weights.tobytes() == weights.tobytes()
+
+
+def encoded(*numbers):
+    return base64.b64encode(np.array(numbers, "<f4").tobytes()).decode()
+
+
+@pytest.mark.parametrize(
+    "text", [None, 3, "", "AAA", "####", encoded(1, 2, 3), encoded(1, 2), encoded(1, np.nan, 1, 1)]
+)
+def test_what_is_no_head_is_refused(text):
+    assert decode(text, 2) is None
+
+
+def test_a_values_file_keeps_it_by_label(tmp_path):
+    head = LabelHead(np.float32([[1, 2], [3, 4]]))
+    path = tmp_path / "v.safetensors"
+    write_values(path, Tuned(np.ones(3, np.float32), np.array([0.5, -0.5]), head), "a" * 64, 7, ["x", "y"])
+    file = read_values(path, 3)
+    assert file.tuned(["x", "y"], path).label_head.weights.tolist() == [[1, 2], [3, 4]]
+    assert file.tuned(["y", "x"], path).label_head.weights.tolist() == [[3, 4], [1, 2]]
+    assert file.tuned([], path).label_head is None
+
+
+class Linear:
+    """The hidden state is the values themselves, and label word 0 scores the first of them."""
+
+    name, version = "linear", "0"
+
+    def forward(self, batch, values):
+        hidden = np.repeat(values[:, None, None], len(batch.input_ids), axis=1)
+        nll = np.zeros((len(values), len(batch.input_ids), 2), np.float32)
+        nll[:, :, 0] = -hidden[:, :, 0, 0]
+        return Forward(nll, hidden)
+
+
+def test_the_projected_gradient_is_that_of_the_loss_with_the_head():
+    """The head takes away again what word 0 scores, and gives word 1 the second value instead."""
+    ids = np.zeros((4, 1), np.int64)
+    batch = Batch(ids, ids, np.zeros((4, 2), np.int64), np.zeros(1, np.float32), np.array([0, 1, 1, 1]))
+    head = LabelHead(np.float32([[-1, 0, 0], [0, 1, 0]]))
+    config = TuneConfig(eps=0.01, lr=0.01, directions=64)
+    done = zo_step(Linear(), batch, State(Tuned(np.zeros(2, np.float32), np.zeros(2), head)), config)
+    from pocketzo.runtime.directions import directions
+
+    z = directions(0, 0, 64, 2)
+    slopes, *_ = np.linalg.lstsq(z, np.array(done.projected_gradients), rcond=None)
+    assert abs(slopes[0]) < 1e-6
+    assert slopes[1] < -0.01
+
+
+def test_head_examples_are_the_first_of_the_first_epoch():
+    chosen = head_examples(TuneConfig(head_examples=5), 20)
+    assert len(set(chosen)) == 5
+    assert sorted(head_examples(TuneConfig(), 20)) == list(range(20))
+
+
+class Labelled:
+    labels = tuple(map(str, range(2**15)))
+    logit_bias = np.zeros(8, np.float32)
+
+
+def test_too_many_labels_are_refused_with_the_limit():
+    examples = [Example([1, 2], [1], [0, 1], "", 0)]
+    with pytest.raises(BadInput, match=r"32768 labels of 64 weights each are too many.*2,097,152.*--head-examples 0"):
+        fitted_head(Linear(), Labelled(), examples, np.zeros(64, np.float32))
