@@ -7,7 +7,7 @@ zeroth-order tuning is Algorithm 1 of MeZO; the others use gradients, which a ph
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,9 +19,11 @@ from pocketzo.export.reference import reference_nll, torch_nll
 from pocketzo.runtime.config import TuneConfig
 from pocketzo.runtime.engines import Engine, open_engine
 from pocketzo.runtime.evaluate import Evaluation, evaluate
-from pocketzo.runtime.examples import Batch, Example
+from pocketzo.runtime.examples import Batch, Example, Forward
+from pocketzo.runtime.fit_head import fitted_head, head_examples
 from pocketzo.runtime.loop import State, zo_step
 from pocketzo.runtime.tasks import Task
+from pocketzo.runtime.tuned import Tuned
 from pocketzo.toolkit.calibration import read_text, windows
 from pocketzo.toolkit.checkpoint import Checkpoint, find_source, open_checkpoint
 from pocketzo.toolkit.mask import choose_mask
@@ -54,11 +56,21 @@ class Learner(Protocol):
     passes: int
     """forward passes of one example that a step takes for each example of its batch; a backward pass counts as two"""
 
+    def conclude(self, train: Sequence[Example]) -> int:
+        """What is done once, after the last step: the forward passes that it took."""
+
     def step(self, batch: Batch) -> None:
         """Learn from one batch."""
 
     def evaluate(self, examples: Sequence[Example]) -> Evaluation:
         """Loss and accuracy on `examples`."""
+
+
+class StepsAlone:
+    """A learner that has nothing to conclude."""
+
+    def conclude(self, train: Sequence[Example]) -> int:
+        return 0
 
 
 class TorchValues:
@@ -69,9 +81,9 @@ class TorchValues:
     def __init__(self, model: Any, layout: Layout) -> None:
         self._model, self._layout = model, layout
 
-    def nll(self, batch: Batch, values: np.ndarray) -> np.ndarray:
-        """nll [P, B, L] by transformers."""
-        return reference_nll(self._model, self._layout, batch, values)
+    def forward(self, batch: Batch, values: np.ndarray) -> Forward:
+        """By transformers, without hidden states."""
+        return Forward(reference_nll(self._model, self._layout, batch, values), np.zeros(0))
 
 
 class TorchModel:
@@ -82,10 +94,10 @@ class TorchModel:
     def __init__(self, model: Any) -> None:
         self._model = model
 
-    def nll(self, batch: Batch, values: np.ndarray) -> np.ndarray:
-        """nll [1, B, L] by transformers."""
+    def forward(self, batch: Batch, values: np.ndarray) -> Forward:
+        """By transformers, without hidden states."""
         with torch.no_grad():
-            return torch_nll(self._model, batch)[None].float().numpy()
+            return Forward(torch_nll(self._model, batch)[None].float().numpy(), np.zeros(0))
 
 
 class ZeroOrder:
@@ -93,19 +105,35 @@ class ZeroOrder:
 
     passes = 2
 
-    def __init__(self, setting: Setting, engine: Engine, values: np.ndarray, eps: float, label_bias: bool) -> None:
+    def __init__(
+        self,
+        setting: Setting,
+        engine: Engine,
+        values: np.ndarray,
+        eps: float,
+        label_bias: bool = True,
+        head_examples: int = 0,
+    ) -> None:
         self._engine, self._task, self._with_bias = engine, setting.task, label_bias
-        self._config = TuneConfig(steps=setting.steps, lr=setting.lr, seed=setting.seed).resolved(eps)
-        self._state = State(values, np.zeros(len(setting.task.labels)))
+        config = TuneConfig(steps=setting.steps, lr=setting.lr, seed=setting.seed, head_examples=head_examples)
+        self._config = config.resolved(eps)
+        self._state = State(Tuned(values, np.zeros(len(setting.task.labels))))
+
+    def conclude(self, train: Sequence[Example]) -> int:
+        chosen = [train[i] for i in head_examples(self._config, len(train))]
+        if chosen:
+            head = fitted_head(self._engine, self._task, chosen, self._state.tuned.values)
+            self._state.tuned = replace(self._state.tuned, label_head=head)
+        return len(chosen)
 
     def step(self, batch: Batch) -> None:
         zo_step(self._engine, batch if self._with_bias else only_answers(batch), self._state, self._config)
 
     def evaluate(self, examples: Sequence[Example]) -> Evaluation:
-        return evaluate(self._engine, self._task, examples, self._state.values, self._state.label_bias)
+        return evaluate(self._engine, self._task, examples, self._state.tuned)
 
 
-class Mezo:
+class Mezo(StepsAlone):
     """MeZO, Algorithm 1: all weights, Gaussian directions, in place, plain stochastic descent."""
 
     passes = 2
@@ -134,7 +162,7 @@ class Mezo:
         return evaluate_model(self._model, self._setting.task, examples)
 
 
-class Adam:
+class Adam(StepsAlone):
     """Adam on some parameters of a torch model; entries where a `keep` mask is False stay as they are."""
 
     passes = 3
@@ -157,7 +185,7 @@ class Adam:
         return evaluate_model(self._model, self._task, examples)
 
 
-class Probe:
+class Probe(StepsAlone):
     """Multinomial logistic regression on the final hidden state, fitted anew at each evaluation on all it has seen.
 
     `lr` is the L2 penalty.
@@ -222,7 +250,7 @@ def answer_loss(model: Any, batch: Batch) -> torch.Tensor:
 
 def evaluate_model(model: Any, task: Task, examples: Sequence[Example]) -> Evaluation:
     """Evaluation of a torch model as it is."""
-    return evaluate(TorchModel(model), task, examples, np.zeros(1, np.float32), np.zeros(len(task.labels)))
+    return evaluate(TorchModel(model), task, examples, Tuned(np.zeros(1, np.float32), np.zeros(len(task.labels))))
 
 
 def statistics(opened: Checkpoint, setting: Setting) -> dict[str, torch.Tensor]:
@@ -260,18 +288,20 @@ def torch_zero_order(kind: str) -> Callable[[Setting], Learner]:
         opened = opened_model(setting)
         layout = layout_of(opened, setting, kind)
         values = gather(layout, lambda name: opened.model.get_submodule(name).weight)
-        return ZeroOrder(setting, TorchValues(opened.model, layout), values, TORCH_EPS, label_bias=True)
+        return ZeroOrder(setting, TorchValues(opened.model, layout), values, TORCH_EPS)
 
     return make
 
 
-def artifact(level: int, *export: str, label_bias: bool = True) -> Callable[[Setting], Learner]:
+def artifact(level: int, *export: str, label_bias: bool = True, head: bool = False) -> Callable[[Setting], Learner]:
     """The product: its loop on the exported artifact."""
 
     def make(setting: Setting) -> Learner:
         bundle = bundle_of(setting.checkpoint, "channels", level, *export)
         engine = open_engine("onnx", bundle, setting.threads)
-        return ZeroOrder(setting, engine, bundle.initial_values(), bundle.manifest.estimator.eps, label_bias)
+        examples = TuneConfig.head_examples if head else 0
+        eps = bundle.manifest.estimator.eps
+        return ZeroOrder(setting, engine, bundle.initial_values(), eps, label_bias, examples)
 
     return make
 
@@ -323,12 +353,13 @@ class Method:
     rates: tuple[float, ...]
 
 
-ZO_RATES = (5e-4, 1e-3, 2e-3)
+ZO_RATES = (5e-4, 1.5e-3, 5e-3)
 METHODS = {
-    "ours": Method("ours: channels 0.1 %, int4", artifact(1), ZO_RATES),
-    "ours-int8": Method("ours, int8 activations", artifact(4), ZO_RATES),
-    "ours-everywhere": Method("ours, values in every layer", artifact(1, "--first-layer", "0"), ZO_RATES),
-    "ours-plain": Method("ours, no label bias", artifact(1, label_bias=False), ZO_RATES),
+    "ours": Method("ours: label head and channels 0.1 %, int4", artifact(1, head=True), ZO_RATES),
+    "ours-no-head": Method("ours, channels alone", artifact(1), ZO_RATES),
+    "ours-int8": Method("ours, int8 activations", artifact(4, head=True), ZO_RATES),
+    "ours-everywhere": Method("channels alone, in every layer", artifact(1, "--first-layer", "0"), ZO_RATES),
+    "ours-plain": Method("channels alone, no label bias", artifact(1, label_bias=False), ZO_RATES),
     "channels": Method("channels 0.1 %, fp32", torch_zero_order("channels"), ZO_RATES),
     "weights": Method("single weights 0.1 %, fp32", torch_zero_order("weights"), ZO_RATES),
     "random": Method("random 0.1 %, fp32", torch_zero_order("random"), ZO_RATES),

@@ -69,18 +69,17 @@ def run(method: str, setting: Setting, train: Sequence[Example], held_out: Seque
     batches = training_batches(train, BATCH, setting.seed)
     points, seconds = [], 0.0
     for step in range(setting.steps + 1):
+        begin = time.perf_counter()
         if step:
-            batch = collate(next(batches), setting.task.logit_bias)
-            begin = time.perf_counter()
-            learner.step(batch)
-            seconds += time.perf_counter() - begin
+            learner.step(collate(next(batches), setting.task.logit_bias))
+        seconds += time.perf_counter() - begin
         if step == setting.steps or step == 0 or (step % 25 == 0 and (step // 25).bit_count() == 1):
+            begin = time.perf_counter()
+            passes = step * BATCH * learner.passes + learner.conclude(train)
+            taken = round(seconds + time.perf_counter() - begin, 1)
             e = learner.evaluate(held_out)
-            passes = step * BATCH * learner.passes
-            points.append(
-                {"step": step, "passes": passes, "seconds": round(seconds, 1), "loss": e.loss, "accuracy": e.accuracy}
-            )
-            print(f"  step {step:>5}  loss {e.loss:.3f}  accuracy {e.accuracy:.3f}  {seconds:.0f} s", file=sys.stderr)
+            points.append({"step": step, "passes": passes, "seconds": taken, "loss": e.loss, "accuracy": e.accuracy})
+            print(f"  step {step:>5}  loss {e.loss:.3f}  accuracy {e.accuracy:.3f}  {taken:.0f} s", file=sys.stderr)
     return points
 
 
@@ -165,7 +164,7 @@ def print_table(options: argparse.Namespace) -> None:
     """The table of everything that is kept for the model."""
     results = of_model(options)
     print(machine(), f"\n\nAccuracy (%) after the last step on the first {options.validation} validation records\n")
-    start = {r["data"]: f"{100 * r['points'][0]['accuracy']:.1f}" for r in results if r["method"] == "ours"}
+    start = {r["data"]: f"{100 * r['points'][0]['accuracy']:.1f}" for r in results if r["method"] == "ours-no-head"}
     zero = ["zero-shot, int4", "0", "0", *[start.get(name, "") for name in options.data]]
     table(["method", "steps of 16", "passes", *options.data], [zero, *rows(results, options.data)])
 

@@ -49,14 +49,15 @@ def audit(path: Path, bundle: Bundle) -> Audit:
                 f" {bundle.hash[:16]}...",
                 "Use the bundle that it was made on",
             )
-        header_bytes = reader.whole_bytes
         run = start(reader, bundle.initial_values())
         files = dict.fromkeys(found, False)
         _compare(found, run, files)
-        for _ in replay_lines(reader, run):
+        bytes_of_steps, before = 0, reader.whole_bytes
+        for line in replay_lines(reader, run):
             _compare(found, run, files)
-    bytes_a_step = (reader.whole_bytes - header_bytes) / max(run.state.step, 1)
-    return Audit(run, files, bytes_a_step)
+            bytes_of_steps += line.is_step * (reader.whole_bytes - before)
+            before = reader.whole_bytes
+    return Audit(run, files, bytes_of_steps / max(run.state.step, 1))
 
 
 def _compare(found: dict[str, ValuesFile], run: Replayed, files: dict[str, bool]) -> None:

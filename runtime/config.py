@@ -34,12 +34,14 @@ class TuneConfig:
             "most": 2**20,
         },
     )
-    head_every: int = field(
-        default=200, metadata={"help": "Steps between fits of the label head.", "least": 1, "most": 10**9}
-    )
     seed: int = field(default=0, metadata={"help": "Seed of directions and data order.", "least": 0})
     evaluate_every: int = field(
-        default=50, metadata={"help": "Steps between evaluations on the validation file.", "least": 1, "most": 10**9}
+        default=100,
+        metadata={
+            "help": "Steps between evaluations on the validation file, each with a label head fitted anew.",
+            "least": 1,
+            "most": 10**9,
+        },
     )
 
     def __post_init__(self) -> None:

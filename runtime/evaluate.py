@@ -10,7 +10,6 @@ import numpy as np
 from .engines import Engine
 from .errors import BadInput
 from .examples import Example
-from .label_head import scored
 from .passes import passes
 from .tasks import Task
 from .tuned import Tuned
@@ -44,10 +43,10 @@ def evaluate(
     right = np.zeros(len(examples), dtype=bool)
     judged = True
     for indices, batch, forward in passes(engine, task, examples, tuned.values):
-        nll = scored(forward, tuned.label_head)[0]
+        nll = tuned.scored(forward)[0]
         if not np.isfinite(nll).all():
             raise BadInput("evaluation: the loss is not a finite number. Use values of an earlier step.")
-        loss, correct = task.judge(nll, [examples[i] for i in indices], tuned.label_bias)
+        loss, correct = task.judge(nll, [examples[i] for i in indices])
         losses[indices] = loss
         judged = correct is not None
         if correct is not None:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .examples import Forward
 from .label_bias import PRIOR as BIAS_PRIOR
 from .label_bias import log_probabilities
 
@@ -29,6 +28,11 @@ class LabelHead:
     """fp32 [W, H + 1]: for each label, weights of the final hidden state and a bias."""
 
     weights: np.ndarray
+
+    def added(self, hidden: np.ndarray) -> np.ndarray:
+        """What the scores of the labels gain, float64 [..., W], for final hidden states [..., H]."""
+        weights = self.weights.astype(np.float64)
+        return hidden.astype(np.float64) @ weights[:, :-1].T + weights[:, -1]
 
     def encode(self) -> str:
         """Base64 of the weights, little-endian, row by row."""
@@ -46,15 +50,6 @@ def decode(text: object, labels: int) -> LabelHead | None:
     if not len(weights) or len(weights) % labels or len(weights) // labels < 2 or not np.isfinite(weights).all():
         return None
     return LabelHead(weights.reshape(labels, -1).astype(np.float32))
-
-
-def scored(forward: Forward, head: LabelHead | None) -> np.ndarray:
-    """nll [P,B,W] of the label words, less what the head adds to their scores: float64, or as it is without a head."""
-    if head is None:
-        return forward.nll
-    hidden = forward.hidden[:, :, 0].astype(np.float64)
-    weights = head.weights.astype(np.float64)
-    return forward.nll - (hidden @ weights[:, :-1].T + weights[:, -1])
 
 
 def fit(hidden: np.ndarray, nll: np.ndarray, answers: np.ndarray) -> LabelHead:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from .directions import directions
 from .engines import Engine
 from .errors import BadInput
 from .examples import Batch
-from .label_head import scored
 from .tuned import Tuned
 
 
@@ -58,7 +57,7 @@ def zo_step(
     values = state.tuned.values
     z = directions(config.seed, state.step, config.directions, len(values))
     eps_z = np.float32(config.eps) * z
-    nll = scored(engine.forward(batch, np.concatenate([values + eps_z, values - eps_z])), state.tuned.label_head)
+    nll = engine.forward(batch, np.concatenate([values + eps_z, values - eps_z])).nll
     with np.errstate(invalid="ignore"):
         losses, bias = batch_losses(nll, batch, state)
         plus, minus = losses.reshape(2, -1)
@@ -102,7 +101,7 @@ def updated(state: State, g: np.ndarray, z: np.ndarray, config: TuneConfig, bias
         with np.errstate(over="ignore", invalid="ignore"):
             for g_q, z_q in zip(g.tolist(), z, strict=True):
                 values = values - np.float32(config.lr * g_q / rms / len(g)) * z_q
-    tuned = Tuned(values, bias, state.tuned.label_head)
+    tuned = replace(state.tuned, values=values, label_bias=bias)
     return State(tuned, mean_square, start_weight, state.step + 1)
 
 

@@ -6,7 +6,7 @@ A phone's log can so be audited by whoever has the bundle: the same scalars give
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -48,8 +48,8 @@ class Replayed:
         return True
 
     def with_head(self, head: LabelHead) -> None:
-        """Go on with the label head `head`, which holds what the label bias held."""
-        self.state.tuned = Tuned(self.state.tuned.values, np.zeros(len(self.header.labels)), head)
+        """Score with `head` from here on."""
+        self.state.tuned = replace(self.state.tuned, label_head=head)
         self.head_step, self.evaluated_now = self.state.step, False
 
 

@@ -234,13 +234,13 @@ class _Checker:
 
     def check(self, progress: Replayed, config: TuneConfig) -> None:
         step = progress.state.step
-        head_due = self._job.task.labels and config.head_examples and step % config.head_every == 0
-        if head_due and progress.head_step != step:
-            if not progress.evaluations:
-                self._evaluate(progress)
-            self._fit_head(progress, config)
+        if step % config.evaluate_every and step != config.steps:
+            return
+        if not progress.evaluations:
             self._evaluate(progress)
-        elif not progress.evaluated_now and (head_due or step % config.evaluate_every == 0 or step == config.steps):
+        if self._job.task.labels and config.head_examples and progress.head_step != step:
+            self._fit_head(progress, config)
+        if not progress.evaluated_now:
             self._evaluate(progress)
 
     def _fit_head(self, progress: Replayed, config: TuneConfig) -> None:

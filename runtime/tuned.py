@@ -1,4 +1,4 @@
-"""What tuning changes of a model."""
+"""What tuning changes of a model, and how a forward pass is scored with it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .examples import Forward
 from .label_head import LabelHead
 
 
@@ -16,3 +17,9 @@ class Tuned:
     values: np.ndarray
     label_bias: np.ndarray = field(default_factory=lambda: np.zeros(0))
     label_head: LabelHead | None = None
+
+    def scored(self, forward: Forward) -> np.ndarray:
+        """nll [P,B,L], in a classification less what the label's score gains by the head or, without one, the bias."""
+        if self.label_head is not None:
+            return forward.nll - self.label_head.added(forward.hidden[:, :, 0])
+        return forward.nll - self.label_bias if len(self.label_bias) else forward.nll

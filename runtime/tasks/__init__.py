@@ -29,10 +29,8 @@ class Task(Protocol):
     def example(self, record: Record) -> Example:
         """The sequence with everything that loss and `judge` need scored. Raises BadInput naming file and line."""
 
-    def judge(
-        self, nll: np.ndarray, examples: Sequence[Example], bias: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray | None]:
-        """From nll [B,L] and the label bias [W]: the loss of each example [B], and whether each is right (or None)."""
+    def judge(self, nll: np.ndarray, examples: Sequence[Example]) -> tuple[np.ndarray, np.ndarray | None]:
+        """From nll [B,L]: the loss of each example [B], and whether each is right (or None)."""
 
 
 def make_task(definition: Any, where: object, tokenizer: Tokenizer, vocabulary: int, eos: int | None) -> Task:

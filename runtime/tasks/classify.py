@@ -69,12 +69,10 @@ class Classify:
         tokens, answer = self._tokens_and_answer(record)
         return Example(tokens, [len(tokens) - 1], list(self._words), record.where, answer)
 
-    def judge(
-        self, nll: np.ndarray, examples: Sequence[Example], bias: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray | None]:
+    def judge(self, nll: np.ndarray, examples: Sequence[Example]) -> tuple[np.ndarray, np.ndarray | None]:
         """Loss: nll of the right label. Right: no other label scores better."""
         answers = np.array([e.answer for e in examples])
-        log_p = log_probabilities(nll, bias)
+        log_p = log_probabilities(nll, np.zeros(len(self.labels)))
         return -log_p[np.arange(len(examples)), answers], log_p.argmax(axis=1) == answers
 
 

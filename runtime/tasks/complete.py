@@ -44,8 +44,6 @@ class Complete:
         positions = list(range(first, first + len(targets)))
         return Example((prompt + targets)[:-1], positions, targets, record.where)
 
-    def judge(
-        self, nll: np.ndarray, examples: Sequence[Example], bias: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray | None]:
+    def judge(self, nll: np.ndarray, examples: Sequence[Example]) -> tuple[np.ndarray, np.ndarray | None]:
         """Loss: mean nll over the completion's tokens. Nothing is right or wrong."""
         return nll.sum(axis=1) / np.array([len(e.targets) for e in examples]), None

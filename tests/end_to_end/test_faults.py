@@ -80,9 +80,9 @@ def test_label_head_of_no_numbers_keeps_the_steps_before_it(cli, tiny_bundle, fi
         return true._replace(hidden=true.hidden * np.nan) if heads[0] >= 4 else true
 
     monkeypatch.setattr(OnnxEngine, "forward", forward)
-    done = cli(*tune_arguments(tiny_bundle, files, "--steps", 10, "--head-every", 4))
-    refused(done, "step 4: the loss or a value is not a finite number")
-    assert json.loads((files / "run/metrics.json").read_text())["steps"] == 3
+    done = cli(*tune_arguments(tiny_bundle, files, "--steps", 10, "--evaluate-every", 4))
+    refused(done, "the label head: a score is not a finite number")
+    assert json.loads((files / "run/metrics.json").read_text())["steps"] == 4
 
 
 def test_engine_without_memory_for_a_step(cli, tiny_bundle, files, fault):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 
+import numpy as np
 import pytest
 from pocketzo.runtime.bundle import open_bundle
 from pocketzo.runtime.replay import replay
@@ -38,10 +39,11 @@ def test_replay_needs_no_engine(cli, tiny_bundle, run, monkeypatch):
     assert cli("replay", run, "--bundle", tiny_bundle.directory).code == 0
 
 
-def test_one_changed_bit_of_the_values_is_found(cli, tiny_bundle, run):
+@pytest.mark.parametrize("tensor", ["values", "label_head"])
+def test_one_changed_bit_of_the_values_is_found(cli, tiny_bundle, run, tensor):
     path = run / "values.safetensors"
     content = bytearray(path.read_bytes())
-    content[-3] ^= 1
+    content[content.index(load_file(path)[tensor].tobytes())] ^= 1
     path.write_bytes(content)
     done = cli("replay", run, "--bundle", tiny_bundle.directory)
     refused(done, "its values are not what its trajectory gives")
@@ -81,6 +83,16 @@ def test_replay_is_a_function_too(tiny_bundle, run):
     assert replayed.header.bundle == bundle.hash
     assert replayed.state.tuned.values.tobytes() == load_file(run / "values.safetensors")["values"].tobytes()
     assert [step for step, _ in replayed.evaluations] == [0, 0, 4, 8, 12]
+
+
+def test_label_head_of_another_width_is_refused(cli, tiny_bundle, files, run):
+    path = run / "best.safetensors"
+    owner = json.dumps({"bundle": tiny_bundle.hash, "step": 1, "label_bias": {"a": 0.0, "b": 0.0}})
+    tensors = {"values": tiny_bundle.initial_values(), "label_head": np.zeros((2, 4), np.float32)}
+    path.write_bytes(save(tensors, metadata={"pocketzo": owner}))
+    done = cli("evaluate", tiny_bundle.directory, "--task", files / "task.json", "--data", files / "validation.jsonl",
+               "--values", path)  # fmt: skip
+    refused(done, str(path), "its label head is not of hidden states of 64")
 
 
 def test_values_file_of_a_step_that_never_was(cli, tiny_bundle, run):

@@ -12,7 +12,7 @@ from ..torture.kill import kill_and_resume
 from .test_bad_input import refused
 from .test_flow import tune_arguments
 
-EVERY = ["--evaluate-every", 5, "--head-every", 10]
+EVERY = ["--evaluate-every", 5]
 FILES = ["trajectory.jsonl", "values.safetensors", "best.safetensors", "metrics.json"]
 
 
@@ -22,7 +22,7 @@ def contents(run):
 
 @pytest.fixture
 def go(cli, tiny_bundle, files):
-    """go(*options): a run of 24 steps with an evaluation each 5, and a label head each 10."""
+    """go(*options): a run of 24 steps with a label head and an evaluation each 5."""
 
     def call(*more):
         return cli(*tune_arguments(tiny_bundle, files, *EVERY, "--steps", 24, *more))

@@ -7,12 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pocketzo.runtime import label_bias
+from pocketzo.runtime.batches import epoch_batches
 from pocketzo.runtime.config import TuneConfig
+from pocketzo.runtime.directions import permutation
 from pocketzo.runtime.errors import BadInput
+from pocketzo.runtime.evaluate import evaluate
 from pocketzo.runtime.examples import Batch, Example, Forward
 from pocketzo.runtime.fit_head import fitted_head, head_examples
-from pocketzo.runtime.label_head import PRIOR, LabelHead, decode, fit, scored
-from pocketzo.runtime.loop import State, zo_step
+from pocketzo.runtime.label_head import PRIOR, LabelHead, decode, fit
+from pocketzo.runtime.loop import State, Step, zo_step
+from pocketzo.runtime.replay import replay
+from pocketzo.runtime.trajectory import Header, Writer, config_members
 from pocketzo.runtime.tuned import Tuned
 from pocketzo.runtime.values_file import read_values, write_values
 
@@ -27,7 +32,8 @@ def examples(seed=0, count=200, width=12, words=3):
 
 
 def adjusted(hidden, nll, head):
-    return scored(Forward(nll[None], hidden[None, :, None]), head)[0]
+    """nll as it is scored with the head; the label bias is then the head's business."""
+    return Tuned(np.zeros(1), np.full(3, 9.0), head).scored(Forward(nll[None], hidden[None, :, None]))[0]
 
 
 def test_the_fit_is_the_minimum_that_autograd_confirms():
@@ -55,7 +61,6 @@ def test_what_it_adds_to_the_scores_is_linear_in_the_hidden_state():
     by_hand = [[sum(w * h for w, h in zip(row, state, strict=False)) + row[-1] for row in head.weights.tolist()]
                for state in hidden[:5].tolist()]  # fmt: skip
     np.testing.assert_allclose(added[:5], by_hand, rtol=1e-5, atol=1e-5)
-    assert scored(Forward(nll[None], hidden[None, :, None]), None) is not None
 
 
 def test_it_learns_what_the_label_words_do_not_know():
@@ -123,24 +128,22 @@ class Linear:
         return Forward(nll, hidden)
 
 
-def test_the_projected_gradient_is_that_of_the_loss_with_the_head():
-    """The head takes away again what word 0 scores, and gives word 1 the second value instead."""
+def test_the_loop_does_not_see_the_head():
+    """What the head takes from the scores must not be taken from the projected gradients."""
     ids = np.zeros((4, 1), np.int64)
     batch = Batch(ids, ids, np.zeros((4, 2), np.int64), np.zeros(1, np.float32), np.array([0, 1, 1, 1]))
-    head = LabelHead(np.float32([[-1, 0, 0], [0, 1, 0]]))
-    config = TuneConfig(eps=0.01, lr=0.01, directions=64)
-    done = zo_step(Linear(), batch, State(Tuned(np.zeros(2, np.float32), np.zeros(2), head)), config)
-    from pocketzo.runtime.directions import directions
-
-    z = directions(0, 0, 64, 2)
-    slopes, *_ = np.linalg.lstsq(z, np.array(done.projected_gradients), rcond=None)
-    assert abs(slopes[0]) < 1e-6
-    assert slopes[1] < -0.01
+    config = TuneConfig(eps=0.01, lr=0.01, directions=4)
+    heads = [None, LabelHead(np.float32([[-1, 0, 0], [0, 1, 0]]))]
+    states = [State(Tuned(np.zeros(2, np.float32), np.zeros(2), head)) for head in heads]
+    alone, beside = (zo_step(Linear(), batch, state, config) for state in states)
+    assert alone == beside
+    assert states[1].tuned.label_head is heads[1]
 
 
 def test_head_examples_are_the_first_of_the_first_epoch():
-    chosen = head_examples(TuneConfig(head_examples=5), 20)
-    assert len(set(chosen)) == 5
+    chosen = head_examples(TuneConfig(head_examples=5, seed=3), 20)
+    assert set(chosen) <= set(np.concatenate(epoch_batches([1] * 20, 20, 3, 0)).tolist())
+    assert chosen == permutation(3, 0, 0, 20)[:5].tolist() != sorted(chosen)
     assert sorted(head_examples(TuneConfig(), 20)) == list(range(20))
 
 
@@ -153,3 +156,36 @@ def test_too_many_labels_are_refused_with_the_limit():
     examples = [Example([1, 2], [1], [0, 1], "", 0)]
     with pytest.raises(BadInput, match=r"32768 labels of 64 weights each are too many.*2,097,152.*--head-examples 0"):
         fitted_head(Linear(), Labelled(), examples, np.zeros(64, np.float32))
+
+
+class Even:
+    labels = ("even", "odd")
+    logit_bias = np.zeros(8, np.float32)
+
+    def judge(self, nll, examples):
+        return nll[:, 0], nll.argmin(axis=1) == 0
+
+
+def test_evaluation_is_of_the_model_with_its_head():
+    examples = [Example([1], [0], [0, 1], "", 0)] * 3
+    head = LabelHead(np.float32([[0, 0, -3], [0, 0, 0]]))
+    values = np.float32([1, 0])
+    assert evaluate(Linear(), Even(), examples, Tuned(values, np.zeros(2))).loss == -1
+    result = evaluate(Linear(), Even(), examples, Tuned(values, np.zeros(2), head))
+    assert (result.loss, result.accuracy) == (2, 0)
+
+
+def test_a_trajectory_keeps_it_and_the_label_bias_beside_it(tmp_path):
+    task = {"kind": "classify", "prompt": "{text}", "labels": {"x": " x", "y": " y"}}
+    head = LabelHead(np.float32([[1, 2], [3, 4]]))
+    with open(tmp_path / "trajectory.jsonl", "wb", buffering=0) as file:
+        writer = Writer(file, tmp_path)
+        writer.header(
+            Header(bundle="a" * 64, values=3, train="b" * 64, validation="c" * 64, task=task, engine="onnx",
+                   engine_version="1", config=config_members(TuneConfig(lr=0.1)))
+        )  # fmt: skip
+        writer.label_head(0, head)
+        writer.step(Step(1, [1.0], 0.5, 8, [0.25, -0.25]))
+    tuned = replay(tmp_path / "trajectory.jsonl", np.zeros(3, np.float32)).state.tuned
+    assert tuned.label_bias.tolist() == [0.25, -0.25]
+    assert tuned.label_head.weights.tolist() == [[1, 2], [3, 4]]

@@ -72,7 +72,7 @@ def test_label_bias_shifts_the_scores_of_its_labels(tiny_bundle):
     task, engine = task_of(tiny_bundle, CLASSIFY), open_engine("onnx", tiny_bundle)
     examples = encoded(task, data([{"text": t, "label": "b"} for t in TEXTS]), 256)
     batch, values, bias = collate(examples, task.logit_bias), tiny_bundle.initial_values()[None], np.array([0, 2.5, -1])
-    loss, right = task.judge(engine.forward(batch, values).nll[0], examples, bias)
+    loss, right = task.judge(Tuned(values[0], bias).scored(engine.forward(batch, values))[0], examples)
     words = [i for i, b in enumerate(task.logit_bias) if b == 0]
     in_graph = task.logit_bias.copy()
     in_graph[[examples[0].targets[label] for label in range(3)]] = bias

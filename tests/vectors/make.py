@@ -99,10 +99,10 @@ def label_heads() -> list[dict[str, Any]]:
     nll = rng.random((40, 3)).astype(np.float32) * 4
     answers = (hidden @ rng.standard_normal((5, 3)) - nll + rng.gumbel(size=(40, 3))).argmax(axis=1)
     head = label_head.fit(hidden, nll, answers)
-    forward = Forward(nll[None, :2], hidden[None, :2, None])
+    scored = Tuned(np.zeros(0), label_head=head).scored(Forward(nll[None, :2], hidden[None, :2, None]))[0]
     return [
         {"hidden": floats(hidden), "nll": floats(nll), "answers": answers.tolist(), "weights": floats(head.weights),
-         "encoded": head.encode(), "scored": label_head.scored(forward, head)[0].tolist()}
+         "encoded": head.encode(), "scored": scored.tolist()}
     ]  # fmt: skip
 
 

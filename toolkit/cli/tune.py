@@ -37,7 +37,6 @@ def tune(
     directions: Annotated[int, _option("directions")] = TuneConfig.directions,
     rms_decay: Annotated[float, _option("rms_decay")] = TuneConfig.rms_decay,
     head_examples: Annotated[int, _option("head_examples")] = TuneConfig.head_examples,
-    head_every: Annotated[int, _option("head_every")] = TuneConfig.head_every,
     seed: Annotated[int, _option("seed")] = TuneConfig.seed,
     evaluate_every: Annotated[int, _option("evaluate_every")] = TuneConfig.evaluate_every,
     engine: Engine = "onnx",
@@ -53,7 +52,7 @@ def tune(
     debug: Debug = False,
 ) -> None:
     """Tune the bundle's values on your examples by forward passes alone, keeping the best step."""
-    config = TuneConfig(steps, batch, lr, eps, directions, rms_decay, head_examples, head_every, seed, evaluate_every)
+    config = TuneConfig(steps, batch, lr, eps, directions, rms_decay, head_examples, seed, evaluate_every)
 
     from dataclasses import asdict
 
@@ -87,7 +86,9 @@ def tune(
         if best.accuracy is None
         else f"accuracy {percent(before.accuracy)} -> {percent(best.accuracy)}"
     )
-    typer.echo(f"{change} on the validation file, best after step {result.best_step}. Values: {result.best_values}")
+    head_alone = result.best_step == 0 and best != before
+    when = "with the label head alone" if head_alone else f"after step {result.best_step}"
+    typer.echo(f"{change} on the validation file, best {when}. Values: {result.best_values}")
 
 
 def _resumed(run: Path, given: TuneConfig, context: typer.Context) -> TuneConfig:
