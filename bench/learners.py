@@ -56,6 +56,9 @@ class Learner(Protocol):
     passes: int
     """forward passes of one example that a step takes for each example of its batch; a backward pass counts as two"""
 
+    concludes: bool
+    """whether `conclude` does anything"""
+
     def conclude(self, train: Sequence[Example]) -> int:
         """What is done once, after the last step: the forward passes that it took."""
 
@@ -68,6 +71,8 @@ class Learner(Protocol):
 
 class StepsAlone:
     """A learner that has nothing to conclude."""
+
+    concludes = False
 
     def conclude(self, train: Sequence[Example]) -> int:
         return 0
@@ -118,6 +123,7 @@ class ZeroOrder:
         config = TuneConfig(steps=setting.steps, lr=setting.lr, seed=setting.seed, head_examples=head_examples)
         self._config = config.resolved(eps)
         self._state = State(Tuned(values, np.zeros(len(setting.task.labels))))
+        self.concludes = head_examples > 0
 
     def conclude(self, train: Sequence[Example]) -> int:
         chosen = [train[i] for i in head_examples(self._config, len(train))]

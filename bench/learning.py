@@ -5,9 +5,9 @@
     python bench/learning.py --model ../shared/models/mini-llama-8m --quick
 
 Each run is one line of bench/results/learning.jsonl, so that a table can be stopped, and taken up again by the same
-command. A run is evaluated at steps 0, 25, 50, 100, ... on the first --validation records of the validation file; the
-table shows the last step, not the best. Without --lr the method's own rates are searched on the first seed, and the
-others use the best.
+command. A run is evaluated at steps 0, 25, 50, 100, ... on the first --validation records of the validation file (at
+both ends only if a label head must be fitted for it); the table shows the last step, not the best. Without --lr the
+method's own rates are searched on the first seed, and the others use the best.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ def run(method: str, setting: Setting, train: Sequence[Example], held_out: Seque
         if step:
             learner.step(collate(next(batches), setting.task.logit_bias))
         seconds += time.perf_counter() - begin
-        if step == setting.steps or step == 0 or (step % 25 == 0 and (step // 25).bit_count() == 1):
+        milestone = step % 25 == 0 and (step // 25).bit_count() == 1
+        if step in (0, setting.steps) or (milestone and not learner.concludes):
             begin = time.perf_counter()
             passes = step * BATCH * learner.passes + learner.conclude(train)
             taken = round(seconds + time.perf_counter() - begin, 1)

@@ -55,6 +55,8 @@ class OnnxEngine:
             if held != listed:
                 where = bundle.directory / graph.file
                 bad_input(where, f"its {kind} are {held}, the manifest says {listed}", "Export it again")
+        if lacking := set(Forward._fields) - {tensor.name for tensor in graph.outputs}:
+            bad_input(bundle.directory / graph.file, f"has no output {sorted(lacking)[0]}", "Export it again")
 
     def forward(self, batch: Batch, values: np.ndarray) -> Forward:
         """Pass the batch, repeated for each row of `values` [P,K], through the graph."""

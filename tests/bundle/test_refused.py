@@ -185,6 +185,16 @@ def test_graph_that_is_no_onnx_file(copy, content):
         open_engine("onnx", open_bundle(copy))
 
 
+def test_graph_without_hidden_states(copy):
+    """As bundles were before there was a label head."""
+    model = onnx.load(copy / "step.onnx", load_external_data=False)
+    del model.graph.output[1]
+    replace(copy, "step.onnx", model.SerializeToString())
+    edit(copy, lambda m: m["graphs"][0]["outputs"].pop())
+    with pytest.raises(BadInput, match="has no output hidden. Export it again"):
+        open_engine("onnx", open_bundle(copy))
+
+
 def test_graph_of_other_inputs(copy):
     model = onnx.load(copy / "step.onnx", load_external_data=False)
     model.graph.input[4].type.tensor_type.shape.dim[1].dim_value = 7
