@@ -20,7 +20,7 @@ from pocketzo.runtime.config import TuneConfig
 from pocketzo.runtime.engines import Engine, open_engine
 from pocketzo.runtime.evaluate import Evaluation, evaluate
 from pocketzo.runtime.examples import Batch, Example, Forward
-from pocketzo.runtime.fit_head import fitted_head, head_examples
+from pocketzo.runtime.fit_head import fitted_head, head_indices
 from pocketzo.runtime.loop import State, zo_step
 from pocketzo.runtime.tasks import Task
 from pocketzo.runtime.tuned import Tuned
@@ -126,7 +126,7 @@ class ZeroOrder:
         self.concludes = head_examples > 0
 
     def conclude(self, train: Sequence[Example]) -> int:
-        chosen = [train[i] for i in head_examples(self._config, len(train))]
+        chosen = [train[i] for i in head_indices(self._config, len(train))]
         if chosen:
             head = fitted_head(self._engine, self._task, chosen, self._state.tuned.values)
             self._state.tuned = replace(self._state.tuned, label_head=head)

@@ -64,7 +64,7 @@ def prune(graph: onnx.GraphProto) -> None:
 def seconds(engine: Engine, batch: Batch, values: np.ndarray) -> float:
     """Time of one pass."""
     begin = time.perf_counter()
-    engine.nll(batch, values)
+    engine.forward(batch, values)
     return time.perf_counter() - begin
 
 

@@ -64,10 +64,10 @@ def _compare(found: dict[str, ValuesFile], run: Replayed, files: dict[str, bool]
     for name, file in found.items():
         if file.step == run.state.step:
             # A step has two states where a label head was fitted after it; a file may hold either.
-            files[name] |= _same(file.tuned(run.header.labels, name), run.state.tuned)
+            files[name] |= _same(file, run.header.labels, run.state.tuned)
 
 
-def _same(there: Tuned, here: Tuned) -> bool:
-    heads = [b"" if tuned.label_head is None else tuned.label_head.weights.tobytes() for tuned in (there, here)]
-    same_bias = there.label_bias.tolist() == here.label_bias.tolist()
-    return same_bias and heads[0] == heads[1] and there.values.tobytes() == here.values.tobytes()
+def _same(file: ValuesFile, labels: list[str], tuned: Tuned) -> bool:
+    heads = [b"" if head is None else head.weights.tobytes() for head in (file.label_head, tuned.label_head)]
+    same_bias = list(file.label_bias.items()) == list(zip(labels, tuned.label_bias.tolist(), strict=True))
+    return same_bias and heads[0] == heads[1] and file.values.tobytes() == tuned.values.tobytes()

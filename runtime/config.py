@@ -29,7 +29,7 @@ class TuneConfig:
     head_examples: int = field(
         default=4096,
         metadata={
-            "help": "Training examples for the label head, one pass each; 0: no head.",
+            "help": "Training examples for the label head, one pass each before every evaluation; 0: no head.",
             "least": 0,
             "most": 2**20,
         },
@@ -38,7 +38,7 @@ class TuneConfig:
     evaluate_every: int = field(
         default=100,
         metadata={
-            "help": "Steps between evaluations on the validation file, each with a label head fitted anew.",
+            "help": "Steps between evaluations on the validation file, each after a new fit of the label head, if any.",
             "least": 1,
             "most": 10**9,
         },

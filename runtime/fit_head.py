@@ -19,7 +19,16 @@ LIMIT = 1 << 21
 """weights of a head at most, so that it fits into a line of the trajectory"""
 
 
-def head_examples(config: TuneConfig, examples: int) -> list[int]:
+def check_head(task: Task, hidden_size: int) -> None:
+    """Raises BadInput if the head of `task` on hidden states of that size would have more than LIMIT weights."""
+    if len(task.labels) * (hidden_size + 1) > LIMIT:
+        raise BadInput(
+            f"{len(task.labels)} labels of {hidden_size} weights each are too many for a label head of at most"
+            f" {LIMIT:,}. Use --head-examples 0."
+        )
+
+
+def head_indices(config: TuneConfig, examples: int) -> list[int]:
     """Which of so many training examples the head is fitted to: the first in the order of the first epoch."""
     return permutation(config.seed, 0, 0, examples)[: config.head_examples].tolist()
 
@@ -33,23 +42,14 @@ def fitted_head(
 ) -> LabelHead:
     """The head for `examples` under `values` (fp32 [K]), by one pass each.
 
-    `progress` is told the examples and tokens of each batch. Raises BadInput if a score is not finite, or the head
-    would have more than LIMIT weights.
+    `progress` is told the examples and tokens of each batch. Raises BadInput if a score is not finite.
     """
-    hidden: np.ndarray | None = None
+    hidden: list[np.ndarray] = [np.zeros(0)] * len(examples)
     nll = np.zeros((len(examples), len(task.labels)))
     for indices, batch, forward in passes(engine, task, examples, values):
-        if hidden is None:
-            width = forward.hidden.shape[-1]
-            if len(task.labels) * (width + 1) > LIMIT:
-                raise BadInput(
-                    f"{len(task.labels)} labels of {width} weights each are too many for a label head of at most"
-                    f" {LIMIT:,}. Use --head-examples 0."
-                )
-            hidden = np.zeros((len(examples), width), dtype=np.float32)
-        hidden[indices], nll[indices] = forward.hidden[0, :, 0], forward.nll[0]
+        for row, i in enumerate(indices):
+            hidden[i], nll[i] = forward.hidden[0, row, 0], forward.nll[0, row]
         progress(len(indices), batch.tokens)
-    assert hidden is not None
-    if not (np.isfinite(hidden).all() and np.isfinite(nll).all()):
+    if not (np.isfinite(nll).all() and all(np.isfinite(h).all() for h in hidden)):
         raise BadInput("the label head: a score is not a finite number. Use values of an earlier step.")
-    return fit(hidden, nll, np.array([e.answer for e in examples]))
+    return fit(np.stack(hidden), nll, np.array([e.answer for e in examples]))

@@ -2,8 +2,8 @@
 
 The scores of the label words are linear in the final hidden state, which each forward pass gives; so what a change of
 these weights is worth can be computed exactly, and needs neither a gradient of the model nor a perturbation: logistic
-regression, one pass an example. The zeroth-order loop is left with what only a change inside the model can bring.
-docs/learning.md has the measurements.
+regression, one pass an example. The steps of the loop do not see it; it is fitted to what they have made of the hidden
+states. docs/learning.md has the measurements.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ class LabelHead:
         return base64.b64encode(self.weights.astype("<f4").tobytes()).decode("ascii")
 
 
-def decode(text: object, labels: int) -> LabelHead | None:
-    """The head that `encode` wrote for so many labels, or None if `text` is none."""
+def decode(text: object, labels: int, hidden_size: int) -> LabelHead | None:
+    """The head that `encode` wrote for so many labels (W) and hidden states (H), or None if `text` is none."""
     if not isinstance(text, str) or not labels:
         return None
     try:
         weights = np.frombuffer(base64.b64decode(text, validate=True), dtype="<f4")
     except ValueError:
         return None
-    if not len(weights) or len(weights) % labels or len(weights) // labels < 2 or not np.isfinite(weights).all():
+    if len(weights) != labels * (hidden_size + 1) or not np.isfinite(weights).all():
         return None
     return LabelHead(weights.reshape(labels, -1).astype(np.float32))
 

@@ -36,6 +36,12 @@ def estimate_bytes(manifest: Manifest, batch: int, tokens: int, scored: int = 1,
     return INTERPRETER + weights + activations + head + logits + values
 
 
+def head_bytes(manifest: Manifest, examples: int, labels: int) -> int:
+    """What the fit of a label head for W = `labels` to N = `examples` takes, in bytes beside the loop's."""
+    inputs = manifest.model.hidden_size + 1
+    return examples * (28 * inputs + 40 * labels) + 32 * inputs**2 if examples else 0
+
+
 def available_bytes() -> int | None:
     """Memory that a new process could still take here, or None where the system does not say."""
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
@@ -51,6 +57,8 @@ def check_memory(manifest: Manifest, examples: Sequence[Example], config: TuneCo
     tokens, scored = max(len(e.tokens) for e in examples), max(len(e.positions) for e in examples)
     batch = min(config.batch, len(examples))
     needed, free = estimate_bytes(manifest, batch, tokens, scored, config.directions), available_bytes()
+    if examples[0].answer is not None:
+        needed += head_bytes(manifest, min(config.head_examples, len(examples)), len(examples[0].targets))
     if free is not None and needed > free:
         raise NotEnoughRoom(
             f"a step with {batch} examples of up to {tokens} tokens needs about {needed / 1e6:,.0f} MB, and"

@@ -43,6 +43,7 @@ class Header(BaseModel):
     pocketzo: str = Field(default=__version__, max_length=64)
     bundle: Sha256
     values: Positive
+    hidden_size: Positive
     train: Sha256
     validation: Sha256
     task: Task
@@ -200,7 +201,7 @@ class Reader:
             evaluation = _evaluation(content["evaluation"])
             return Line(step, None, None, evaluation) if evaluation else None
         if set(content) == {"step", "label_head"}:
-            head = decode(content["label_head"], len(self.header.labels))
+            head = decode(content["label_head"], len(self.header.labels), self.header.hidden_size)
             return Line(step, None, None, None, label_head=head) if head else None
         bias = content.get("label_bias", [])
         if (

@@ -20,7 +20,7 @@ from .errors import DiskFull, Interrupted, PocketzoError, UsageError, bad_input
 from .evaluate import Evaluation, evaluate
 from .examples import Batch, Example, check_length, collate
 from .files import open_regular
-from .fit_head import fitted_head, head_examples
+from .fit_head import check_head, fitted_head, head_indices
 from .interrupts import Request, deferred
 from .loop import Step, run
 from .memory import check_memory
@@ -104,6 +104,8 @@ def tune(
     config = _resolved(job, config, resume)
     context = job.bundle.manifest.model.context_tokens
     examples, held_out = (encoded(job.task, data, context) for data in (job.train, job.validation))
+    if config.head_examples:
+        check_head(job.task, job.bundle.manifest.model.hidden_size)
     if not ignore_memory:
         check_memory(job.bundle.manifest, examples, config)
     initial_values = job.bundle.initial_values()
@@ -142,6 +144,7 @@ def _header(job: Job, config: TuneConfig, values: int) -> Header:
     return Header(
         bundle=job.bundle.hash,
         values=values,
+        hidden_size=job.bundle.manifest.model.hidden_size,
         train=job.train.hash,
         validation=job.validation.hash,
         task=job.definition,  # type: ignore[arg-type]
@@ -164,7 +167,17 @@ def _open(folder: RunFolder, header: Header, initial_values: np.ndarray, resume:
 def check_same(path: Path, there: Header, here: Header) -> None:
     """Raises BadInput, naming both values, if going on with `here` would not continue the run that began as `there`."""
     # A task's labels are compared in their order too, which the label bias depends on.
-    for name in ("bundle", "values", "train", "validation", "task", "labels", "engine", "engine_version"):
+    for name in (
+        "bundle",
+        "values",
+        "hidden_size",
+        "train",
+        "validation",
+        "task",
+        "labels",
+        "engine",
+        "engine_version",
+    ):
         _check_equal(path, name, getattr(there, name), getattr(here, name))
     for name, value in here.config.items():
         _check_equal(path, "--" + name.replace("_", "-"), there.config.get(name), value)
@@ -245,7 +258,7 @@ class _Checker:
 
     def _fit_head(self, progress: Replayed, config: TuneConfig) -> None:
         job, step = self._job, progress.state.step
-        chosen = [self._train[i] for i in head_examples(config, len(self._train))]
+        chosen = [self._train[i] for i in head_indices(config, len(self._train))]
         self._watcher.passing("label head", len(chosen))
         head = fitted_head(job.engine, job.task, chosen, progress.state.tuned.values, self._batch_done)
         self._folder.writer.label_head(step, head)

@@ -191,7 +191,7 @@ def test_graph_without_hidden_states(copy):
     del model.graph.output[1]
     replace(copy, "step.onnx", model.SerializeToString())
     edit(copy, lambda m: m["graphs"][0]["outputs"].pop())
-    with pytest.raises(BadInput, match="has no output hidden. Export it again"):
+    with pytest.raises(BadInput, match=r"has no output hidden\. Export it again"):
         open_engine("onnx", open_bundle(copy))
 
 

@@ -71,13 +71,15 @@ def test_evaluation_that_is_no_number(cli, tiny_bundle, files, monkeypatch):
     refused(cli(*tune_arguments(tiny_bundle, files)), "evaluation: the loss is not a finite number")
 
 
-def test_label_head_of_no_numbers_keeps_the_steps_before_it(cli, tiny_bundle, files, monkeypatch):
+@pytest.mark.parametrize("output", ["hidden", "nll"])
+def test_label_head_of_no_numbers_keeps_the_steps_before_it(cli, tiny_bundle, files, monkeypatch, output):
     original, heads = OnnxEngine.forward, [0]
 
     def forward(self, batch, values):
         true = original(self, batch, values)
         heads[0] += len(values) == 2
-        return true._replace(hidden=true.hidden * np.nan) if heads[0] >= 4 else true
+        broken = heads[0] >= 4 and len(values) == 1
+        return true._replace(**{output: getattr(true, output) * np.nan}) if broken else true
 
     monkeypatch.setattr(OnnxEngine, "forward", forward)
     done = cli(*tune_arguments(tiny_bundle, files, "--steps", 10, "--evaluate-every", 4))

@@ -8,7 +8,13 @@ import shutil
 import numpy as np
 import pytest
 from pocketzo.runtime.bundle import open_bundle
+from pocketzo.runtime.data import read_data
+from pocketzo.runtime.directions import permutation
+from pocketzo.runtime.engines import open_engine
+from pocketzo.runtime.fit_head import fitted_head
 from pocketzo.runtime.replay import replay
+from pocketzo.runtime.tasks import make_task
+from pocketzo.runtime.tokenizer import Tokenizer
 from safetensors.numpy import load_file, save
 
 from .test_bad_input import refused
@@ -105,3 +111,45 @@ def test_values_file_of_a_step_that_never_was(cli, tiny_bundle, run):
 @pytest.mark.parametrize("path", ["nothing", "train.jsonl"])
 def test_no_run_there(cli, tiny_bundle, files, path):
     refused(cli("replay", files / path, "--bundle", tiny_bundle.directory), path)
+
+
+def test_what_a_completion_never_has_is_found(cli, tiny_bundle, files):
+    (files / "task.json").write_text('{"kind": "complete"}')
+    for name in ("train", "validation"):
+        lines = [{"prompt": f"{name} {i}:", "completion": " the sea"} for i in range(8)]
+        (files / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert cli(*tune_arguments(tiny_bundle, files, "--steps", 2)).code == 0
+    path = files / "run/values.safetensors"
+    owner = {"bundle": tiny_bundle.hash, "step": 2, "label_bias": {"a": 0.0, "b": 0.0}}
+    path.write_bytes(save(load_file(path), metadata={"pocketzo": json.dumps(owner)}))
+    refused(cli("replay", files / "run", "--bundle", tiny_bundle.directory), "not what its trajectory gives")
+
+
+def test_best_values_from_before_the_label_head_are_the_runs_own(cli, tiny_bundle, files):
+    """A head fitted to one label alone is worse than none on the other, so the best is the model as it was."""
+    lines = [json.loads(line) for line in (files / "train.jsonl").read_text().splitlines()]
+    (files / "train.jsonl").write_text("".join(json.dumps({**line, "label": "a"}) + "\n" for line in lines))
+    (files / "validation.jsonl").write_text('{"text": "x", "label": "b"}\n{"text": "the sea", "label": "b"}\n')
+    assert cli(*tune_arguments(tiny_bundle, files, "--steps", 2)).code == 0
+    assert "label_head" not in load_file(files / "run/best.safetensors")
+    assert cli("replay", files / "run", "--bundle", tiny_bundle.directory).code == 0
+
+
+def test_a_run_without_a_label_head(cli, tiny_bundle, files):
+    assert cli(*tune_arguments(tiny_bundle, files, "--steps", 2, "--head-examples", 0)).code == 0
+    assert "label_head" not in (files / "run/trajectory.jsonl").read_text()
+    assert list(load_file(files / "run/values.safetensors")) == ["values"]
+
+
+def test_the_head_at_a_step_is_that_of_its_values_and_of_the_examples_asked_for(cli, tiny_bundle, files):
+    options = ["--steps", 4, "--evaluate-every", 4, "--head-examples", 5, "--lr", 0.05]
+    assert cli(*tune_arguments(tiny_bundle, files, *options)).code == 0
+    bundle = open_bundle(tiny_bundle.directory)
+    tuned = replay(files / "run/trajectory.jsonl", bundle.initial_values()).state.tuned
+    tokenizer = Tokenizer.open(bundle.directory / "tokenizer.json")
+    task = make_task(json.loads((files / "task.json").read_text()), "t", tokenizer, 512, 1)
+    records = read_data(files / "train.jsonl").records
+    chosen = [task.example(records[i]) for i in permutation(0, 0, 0, len(records))[:5]]
+    engine = open_engine("onnx", bundle)
+    assert fitted_head(engine, task, chosen, tuned.values).encode() == tuned.label_head.encode()
+    assert fitted_head(engine, task, chosen, bundle.initial_values()).encode() != tuned.label_head.encode()

@@ -6,7 +6,10 @@ import fcntl
 import json
 import shutil
 
+import numpy as np
 import pytest
+from pocketzo.runtime.label_head import LabelHead
+from pocketzo.runtime.trajectory import Writer
 
 from ..torture.kill import kill_and_resume
 from .test_bad_input import refused
@@ -142,6 +145,41 @@ def test_other_data_task_or_bundle_is_refused(cli, tiny_bundle, tiny_checkpoint,
     task = json.loads((files / "task.json").read_text())
     (files / "task.json").write_text(json.dumps({**task, "prompt": "{text} is"}))
     refused(cli(*tune_arguments(tiny_bundle, files, "--resume")), "made with task")
+
+
+def test_stopped_while_the_label_head_is_fitted(cli, go, tiny_bundle, files, whole):
+    import os
+    import signal
+
+    from pocketzo.runtime import fit_head
+
+    original = fit_head.passes
+
+    def passes(*arguments):
+        for n, made in enumerate(original(*arguments)):
+            if n == 0:
+                os.kill(os.getpid(), signal.SIGINT)
+            yield made
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fit_head, "passes", passes)
+        refused(go(), "stopped after step 0 of 24", "--resume", code=130)
+    assert "label_head" not in (files / "run/trajectory.jsonl").read_text()
+    assert go("--resume").code == 0
+    assert contents(files / "run") == whole
+
+
+def test_a_label_head_of_another_width_is_refused(cli, go, files):
+    assert go().code == 0
+    path = files / "run/trajectory.jsonl"
+    lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+    lines[2]["label_head"] = LabelHead(np.zeros((2, 4), np.float32)).encode()
+    with open(path, "wb", buffering=0) as file:
+        writer = Writer(file, path)
+        for line in lines:
+            del line["chain"]
+            writer._append(line)
+    refused(go("--resume"), "trajectory.jsonl, line 3", "label head that belongs there")
 
 
 def test_nothing_to_resume(go):

@@ -1,6 +1,7 @@
 """The label head: the fit against torch's autograd, what it does to scores, and files that hold it."""
 
 import base64
+import json
 
 import numpy as np
 import pytest
@@ -13,13 +14,14 @@ from pocketzo.runtime.directions import permutation
 from pocketzo.runtime.errors import BadInput
 from pocketzo.runtime.evaluate import evaluate
 from pocketzo.runtime.examples import Batch, Example, Forward
-from pocketzo.runtime.fit_head import fitted_head, head_examples
+from pocketzo.runtime.files import write_tensors
+from pocketzo.runtime.fit_head import check_head, fitted_head, head_indices
 from pocketzo.runtime.label_head import PRIOR, LabelHead, decode, fit
 from pocketzo.runtime.loop import State, Step, zo_step
 from pocketzo.runtime.replay import replay
 from pocketzo.runtime.trajectory import Header, Writer, config_members
 from pocketzo.runtime.tuned import Tuned
-from pocketzo.runtime.values_file import read_values, write_values
+from pocketzo.runtime.values_file import METADATA, read_values, write_values
 
 
 def examples(seed=0, count=200, width=12, words=3):
@@ -90,7 +92,7 @@ def test_few_examples_and_constant_states_give_finite_weights_that_do_no_harm(se
 @given(st.integers(2, 5), st.integers(1, 9), st.integers(0, 99))
 def test_what_is_encoded_is_decoded(labels, width, seed):
     weights = np.random.default_rng(seed).standard_normal((labels, width + 1)).astype(np.float32)
-    head = decode(LabelHead(weights).encode(), labels)
+    head = decode(LabelHead(weights).encode(), labels, width)
     assert head is not None
     assert head.weights.tobytes() == weights.tobytes()
 
@@ -100,10 +102,11 @@ def encoded(*numbers):
 
 
 @pytest.mark.parametrize(
-    "text", [None, 3, "", "AAA", "####", encoded(1, 2, 3), encoded(1, 2), encoded(1, np.nan, 1, 1)]
+    "text",
+    [None, 3, "", "AAA", "####", encoded(1, 2, 3), encoded(1, 2), encoded(1, np.nan, 1, 1), encoded(1, 2, 3, 4, 5, 6)],
 )
 def test_what_is_no_head_is_refused(text):
-    assert decode(text, 2) is None
+    assert decode(text, 2, 1) is None
 
 
 def test_a_values_file_keeps_it_by_label(tmp_path):
@@ -141,10 +144,10 @@ def test_the_loop_does_not_see_the_head():
 
 
 def test_head_examples_are_the_first_of_the_first_epoch():
-    chosen = head_examples(TuneConfig(head_examples=5, seed=3), 20)
+    chosen = head_indices(TuneConfig(head_examples=5, seed=3), 20)
     assert set(chosen) <= set(np.concatenate(epoch_batches([1] * 20, 20, 3, 0)).tolist())
     assert chosen == permutation(3, 0, 0, 20)[:5].tolist() != sorted(chosen)
-    assert sorted(head_examples(TuneConfig(), 20)) == list(range(20))
+    assert sorted(head_indices(TuneConfig(), 20)) == list(range(20))
 
 
 class Labelled:
@@ -153,9 +156,32 @@ class Labelled:
 
 
 def test_too_many_labels_are_refused_with_the_limit():
-    examples = [Example([1, 2], [1], [0, 1], "", 0)]
     with pytest.raises(BadInput, match=r"32768 labels of 64 weights each are too many.*2,097,152.*--head-examples 0"):
-        fitted_head(Linear(), Labelled(), examples, np.zeros(64, np.float32))
+        check_head(Labelled(), 64)
+
+
+class Telling:
+    """The hidden state is an example's last token and the first value, the nll of label word 1 its length."""
+
+    name, version = "telling", "0"
+
+    def forward(self, batch, values):
+        last = np.take_along_axis(batch.input_ids, batch.label_positions, axis=1)[:, 0]
+        hidden = np.stack([last, np.full(len(last), values[0, 0])], axis=1)[None, :, None].astype(np.float32)
+        nll = np.stack([np.zeros(len(last)), batch.label_positions[:, 0] + 1], axis=1)[None].astype(np.float32)
+        return Forward(nll, hidden)
+
+
+def test_the_head_is_fitted_to_each_examples_own_pass():
+    rng, examples = np.random.default_rng(0), []
+    for length in rng.integers(1, 30, 50).tolist():
+        tokens = rng.integers(0, 8, length).tolist()
+        examples.append(Example(tokens, [length - 1], [0, 1], "", int(tokens[-1] > 3)))
+    hidden = np.float32([[e.tokens[-1], 0.5] for e in examples])
+    nll = np.array([[0, len(e.tokens)] for e in examples], float)
+    expected = fit(hidden, nll, np.array([e.answer for e in examples]))
+    head = fitted_head(Telling(), Even(), examples, np.float32([0.5]))
+    assert head.weights.tolist() == expected.weights.tolist()
 
 
 class Even:
@@ -181,7 +207,8 @@ def test_a_trajectory_keeps_it_and_the_label_bias_beside_it(tmp_path):
     with open(tmp_path / "trajectory.jsonl", "wb", buffering=0) as file:
         writer = Writer(file, tmp_path)
         writer.header(
-            Header(bundle="a" * 64, values=3, train="b" * 64, validation="c" * 64, task=task, engine="onnx",
+            Header(bundle="a" * 64, values=3, hidden_size=1, train="b" * 64,
+                   validation="c" * 64, task=task, engine="onnx",
                    engine_version="1", config=config_members(TuneConfig(lr=0.1)))
         )  # fmt: skip
         writer.label_head(0, head)
@@ -189,3 +216,13 @@ def test_a_trajectory_keeps_it_and_the_label_bias_beside_it(tmp_path):
     tuned = replay(tmp_path / "trajectory.jsonl", np.zeros(3, np.float32)).state.tuned
     assert tuned.label_bias.tolist() == [0.25, -0.25]
     assert tuned.label_head.weights.tolist() == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize("weights", [np.zeros((3, 2)), np.zeros(4), np.array([[0, np.nan], [0, 0]])])
+def test_a_head_that_is_none_is_refused(tmp_path, weights):
+    path = tmp_path / "v.safetensors"
+    owner = {"bundle": "a" * 64, "step": 7, "label_bias": {"x": 0.0, "y": 0.0}}
+    tensors = {"values": np.ones(3, np.float32), "label_head": weights.astype(np.float32)}
+    write_tensors(path, tensors, {METADATA: json.dumps(owner)})
+    with pytest.raises(BadInput, match=r"label_head|NaN"):
+        read_values(path, 3)

@@ -21,7 +21,8 @@ FLOAT = st.floats(allow_nan=False, allow_infinity=False)
 
 def header(**changes) -> Header:
     fields = {
-        "bundle": "a" * 64, "values": 10, "train": "b" * 64, "validation": "c" * 64, "task": {"kind": "complete"},
+        "bundle": "a" * 64, "values": 10, "hidden_size": 4, "train": "b" * 64,
+        "validation": "c" * 64, "task": {"kind": "complete"},
         "engine": "onnx", "engine_version": "1", "config": config_members(TuneConfig(directions=2)), **changes,
     }  # fmt: skip
     return Header(**fields)

@@ -113,8 +113,8 @@ def trajectory() -> str:
     bias = [-0.25, 0.25]
     config = config_members(TuneConfig(eps=0.001, lr=0.001))
     writer.header(
-        Header(pocketzo="0.1.0", bundle="0" * 64, values=100, train="1" * 64, validation="2" * 64, task=task,
-               engine="onnx", engine_version="1.29.0", config=config)
+        Header(pocketzo="0.1.0", bundle="0" * 64, values=100, hidden_size=2, train="1" * 64,
+               validation="2" * 64, task=task, engine="onnx", engine_version="1.29.0", config=config)
     )  # fmt: skip
     writer.evaluation(0, Evaluation(1.5, 0.25, 8))
     writer.label_head(0, LabelHead(np.float32([[0.5, -1, 2], [0, 0.1, -0.25]])))

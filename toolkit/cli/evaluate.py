@@ -45,7 +45,7 @@ def evaluate(
     examples = encoded(made, read_data(data), opened.manifest.model.context_tokens)
     session = open_engine(engine, opened, threads)
     with EvaluateBar(len(examples), quiet=json) as bar:
-        result = run_evaluate(session, made, examples, tuned, bar.evaluated_batch)
+        result = run_evaluate(session, made, examples, tuned, bar.passed_batch)
     if json:
         print_json(asdict(result))
         return

@@ -72,7 +72,7 @@ class StageBars(_Bars):
 
 
 class TuneBars(_Bars):
-    """The bar of a run, with loss, accuracy and speed beside it, and one of the evaluation under way."""
+    """The bar of a run, with loss, accuracy and speed beside it, and one of the pass over examples under way."""
 
     def __init__(self, steps: int, quiet: bool) -> None:
         super().__init__(
@@ -156,7 +156,7 @@ class EvaluateBar(_Bars):
         self._task = self.bars.add_task("evaluating", total=examples, speed="")
         self._tokens, self._begin = 0, time.monotonic()
 
-    def evaluated_batch(self, examples: int, tokens: int) -> None:
+    def passed_batch(self, examples: int, tokens: int) -> None:
         """After each batch."""
         self._tokens += tokens
         speed = self._tokens / max(time.monotonic() - self._begin, 1e-9)
