@@ -6,8 +6,8 @@
 
 Each run is one line of bench/results/learning.jsonl, so that a table can be stopped, and taken up again by the same
 command. A run is evaluated at steps 0, 25, 50, 100, ... on the first --validation records of the validation file (at
-both ends only if a label head must be fitted for it); the table shows the last step, not the best. Without --lr the
-method's own rates are searched on the first seed, and the others use the best.
+both ends only if a label head must be fitted for it, and once before); the table shows the last step, not the best.
+Without --lr the method's own rates are searched on the first seed, and the others use the best.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from common import ROOT, machine, table
 from learners import METHODS, Setting
 from pocketzo.runtime.batches import training_batches
 from pocketzo.runtime.data import read_data
+from pocketzo.runtime.evaluate import Evaluation
 from pocketzo.runtime.examples import Example, check_length, collate
 from pocketzo.runtime.tasks import Task, make_task, read_task
 from pocketzo.runtime.tokenizer import Tokenizer
@@ -74,14 +75,20 @@ def run(method: str, setting: Setting, train: Sequence[Example], held_out: Seque
             learner.step(collate(next(batches), setting.task.logit_bias))
         seconds += time.perf_counter() - begin
         milestone = step % 25 == 0 and (step // 25).bit_count() == 1
+        if step == 0 and learner.concludes:
+            points.append(point(0, 0, 0.0, learner.evaluate(held_out)))
         if step in (0, setting.steps) or (milestone and not learner.concludes):
             begin = time.perf_counter()
             passes = step * BATCH * learner.passes + learner.conclude(train)
-            taken = round(seconds + time.perf_counter() - begin, 1)
-            e = learner.evaluate(held_out)
-            points.append({"step": step, "passes": passes, "seconds": taken, "loss": e.loss, "accuracy": e.accuracy})
-            print(f"  step {step:>5}  loss {e.loss:.3f}  accuracy {e.accuracy:.3f}  {taken:.0f} s", file=sys.stderr)
+            taken = seconds + time.perf_counter() - begin
+            points.append(point(step, passes, taken, learner.evaluate(held_out)))
     return points
+
+
+def point(step: int, passes: int, seconds: float, e: Evaluation) -> dict[str, Any]:
+    """One point of a run, shown as it is made."""
+    print(f"  step {step:>5}  loss {e.loss:.3f}  accuracy {e.accuracy:.3f}  {seconds:.0f} s", file=sys.stderr)
+    return {"step": step, "passes": passes, "seconds": round(seconds, 1), "loss": e.loss, "accuracy": e.accuracy}
 
 
 def read_results() -> list[dict[str, Any]]:
@@ -165,7 +172,9 @@ def print_table(options: argparse.Namespace) -> None:
     """The table of everything that is kept for the model."""
     results = of_model(options)
     print(machine(), f"\n\nAccuracy (%) after the last step on the first {options.validation} validation records\n")
-    start = {r["data"]: f"{100 * r['points'][0]['accuracy']:.1f}" for r in results if r["method"] == "ours-no-head"}
+    start = {
+        r["data"]: f"{100 * r['points'][0]['accuracy']:.1f}" for r in results if r["method"] in ("ours", "ours-no-head")
+    }
     zero = ["zero-shot, int4", "0", "0", *[start.get(name, "") for name in options.data]]
     table(["method", "steps of 16", "passes", *options.data], [zero, *rows(results, options.data)])
 
