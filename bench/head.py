@@ -19,8 +19,8 @@ from pocketzo.runtime import label_head
 from pocketzo.runtime.bundle import Bundle
 from pocketzo.runtime.engines import open_engine
 from pocketzo.runtime.examples import Example
+from pocketzo.runtime.fit_head import states
 from pocketzo.runtime.label_bias import losses
-from pocketzo.runtime.passes import passes
 from pocketzo.runtime.tasks import Task
 from safetensors.numpy import load_file, save_file
 
@@ -28,16 +28,11 @@ COUNTS = (8, 32, 100, 400, 1600, 3200)
 PRIORS = (25.0, 50.0, 100.0, 200.0, 400.0)
 
 
-def states(bundle: Bundle, task: Task, examples: Sequence[Example], path: Path, threads: int) -> dict[str, np.ndarray]:
+def kept(bundle: Bundle, task: Task, examples: Sequence[Example], path: Path, threads: int) -> dict[str, np.ndarray]:
     """`hidden` [N,H], `nll` [N,W] and `answers` [N] of the untuned artifact, kept in `path`."""
     if not path.exists():
-        engine, values = open_engine("onnx", bundle, threads), bundle.initial_values()
-        hidden = np.zeros((len(examples), bundle.manifest.model.hidden_size), np.float32)
-        nll = np.zeros((len(examples), len(task.labels)), np.float32)
-        for indices, _, forward in passes(engine, task, examples, values):
-            hidden[indices], nll[indices] = forward.hidden[0, :, 0], forward.nll[0]
-        answers = np.array([e.answer for e in examples])
-        save_file({"hidden": hidden, "nll": nll, "answers": answers}, path)
+        made = states(open_engine("onnx", bundle, threads), task, examples, bundle.initial_values())
+        save_file(dict(zip(("hidden", "nll", "answers"), made, strict=True)), path)
     return load_file(path)
 
 
@@ -71,8 +66,8 @@ def main() -> None:
         train = sets.examples(name, "train")
         order = np.random.default_rng(0).permutation(len(train))[: max(COUNTS)]
         stored = [folder / f"hidden-{options.model.stem}-{name}-{part}.safetensors" for part in ("train", "held")]
-        fitted = states(bundle, task, [train[i] for i in order], stored[0], options.threads)
-        held = states(bundle, task, sets.examples(name, "validation"), stored[1], options.threads)
+        fitted = kept(bundle, task, [train[i] for i in order], stored[0], options.threads)
+        held = kept(bundle, task, sets.examples(name, "validation"), stored[1], options.threads)
         rows += [[name, f"{n:,}", *measured(fitted, held, n)] for n in COUNTS]
     print(machine(), "\n")
     table(["data", "examples", *(f"prior {p:g}" for p in PRIORS)], rows)

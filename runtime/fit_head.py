@@ -33,6 +33,29 @@ def head_indices(config: TuneConfig, examples: int) -> list[int]:
     return permutation(config.seed, 0, 0, examples)[: config.head_examples].tolist()
 
 
+def states(
+    engine: Engine,
+    task: Task,
+    examples: Sequence[Example],
+    values: np.ndarray,
+    progress: Callable[[int, int], None] = lambda examples, tokens: None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What a head is fitted to, by one pass an example under `values` (fp32 [K]): final hidden states fp32 [N,H], the
+    label words' nll fp32 [N,W], and the answers int64 [N].
+
+    `progress` is told the examples and tokens of each batch.
+    """
+    order: list[int] = []
+    hidden, nll = [], []
+    for indices, batch, forward in passes(engine, task, examples, values):
+        order += indices
+        hidden.append(forward.hidden[0, :, 0])
+        nll.append(forward.nll[0])
+        progress(len(indices), batch.tokens)
+    back = np.argsort(order)
+    return np.concatenate(hidden)[back], np.concatenate(nll)[back], np.array([e.answer for e in examples])
+
+
 def fitted_head(
     engine: Engine,
     task: Task,
@@ -40,16 +63,8 @@ def fitted_head(
     values: np.ndarray,
     progress: Callable[[int, int], None] = lambda examples, tokens: None,
 ) -> LabelHead:
-    """The head for `examples` under `values` (fp32 [K]), by one pass each.
-
-    `progress` is told the examples and tokens of each batch. Raises BadInput if a score is not finite.
-    """
-    hidden: list[np.ndarray] = [np.zeros(0)] * len(examples)
-    nll = np.zeros((len(examples), len(task.labels)))
-    for indices, batch, forward in passes(engine, task, examples, values):
-        for row, i in enumerate(indices):
-            hidden[i], nll[i] = forward.hidden[0, row, 0], forward.nll[0, row]
-        progress(len(indices), batch.tokens)
-    if not (np.isfinite(nll).all() and all(np.isfinite(h).all() for h in hidden)):
+    """The head for `examples`, with arguments as `states` has them. Raises BadInput if a score is not finite."""
+    hidden, nll, answers = states(engine, task, examples, values, progress)
+    if not (np.isfinite(hidden).all() and np.isfinite(nll).all()):
         raise BadInput("the label head: a score is not a finite number. Use values of an earlier step.")
-    return fit(np.stack(hidden), nll, np.array([e.answer for e in examples]))
+    return fit(hidden, nll, answers)
