@@ -54,7 +54,7 @@ def notes_batch(bundle: Bundle, size: int) -> Batch:
     """The first `size` training notes as one batch."""
     task = notes_task(bundle)
     examples = encoded(task, read_data(NOTES / "train.jsonl"), bundle.manifest.model.context_tokens)
-    return collate(examples[:size], task.logit_bias)
+    return collate(examples[:size], task.words)
 
 
 def random_batch(bundle: Bundle, size: int, tokens: int) -> Batch:
@@ -63,7 +63,7 @@ def random_batch(bundle: Bundle, size: int, tokens: int) -> Batch:
     vocabulary = bundle.manifest.model.vocabulary
     last = np.full((size, 1), tokens - 1)
     ids, labels = (rng.integers(2, vocabulary, (size, n)) for n in (tokens, 1))
-    return Batch(ids, last, labels, np.zeros(vocabulary, np.float32))
+    return Batch(ids, last, labels, np.arange(vocabulary))
 
 
 def table(header: list[str], rows: list[list[str]]) -> None:

@@ -246,7 +246,7 @@ def only_answers(batch: Batch) -> Batch:
     """The batch with the right word alone to score."""
     assert batch.answers is not None
     ids = batch.label_ids[np.arange(len(batch.answers)), batch.answers][:, None]
-    return Batch(batch.input_ids, batch.label_positions, ids, batch.logit_bias)
+    return Batch(batch.input_ids, batch.label_positions, ids, batch.words)
 
 
 def answer_loss(model: Any, batch: Batch) -> torch.Tensor:

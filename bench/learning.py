@@ -72,7 +72,7 @@ def run(method: str, setting: Setting, train: Sequence[Example], held_out: Seque
     for step in range(setting.steps + 1):
         begin = time.perf_counter()
         if step:
-            learner.step(collate(next(batches), setting.task.logit_bias))
+            learner.step(collate(next(batches), setting.task.words))
         seconds += time.perf_counter() - begin
         milestone = step % 25 == 0 and (step // 25).bit_count() == 1
         if step == 0 and learner.concludes:

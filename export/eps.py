@@ -108,7 +108,7 @@ def _batch(tokens: np.ndarray, vocabulary: int) -> Batch:
     starts = np.linspace(0, len(tokens) - length - 1, EXAMPLES).astype(int)
     rows = [tokens[start : start + length + 1].tolist() for start in starts]
     examples = [Example(row[:-1], [length - 1], [row[-1]], "calibration") for row in rows]
-    return collate(examples, np.zeros(vocabulary, dtype=np.float32))
+    return collate(examples, np.arange(vocabulary))
 
 
 def _point(eps: float, measured: np.ndarray, exact: np.ndarray) -> EpsPoint:

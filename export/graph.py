@@ -1,15 +1,21 @@
 """The step graph: label tokens scored under P perturbations of the sensitive values, and nothing but forward ops.
 
 Rows of all perturbations and examples go through each 4-bit weight together ([P, R, C], R = B * T), so it is read once
-a step. Only the hidden states at label positions reach the LM head. docs/bundle.md states inputs and outputs.
+a step. What only serves other positions than the labels', or other words than those that compete, is left out: the last
+block computes keys and values for every token and the rest at the label positions alone, and the LM head scores the
+words of `words`. docs/bundle.md states inputs and outputs.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import onnx_ir as ir
 import onnxscript
+from onnxscript._internal.builder import OpBuilder
 from pocketzo.runtime.manifest import Quantization
+from pocketzo.runtime.memory import WORDS
 
 from .branches import BRANCHES
 from .decoder import Decoder, Linear
@@ -22,7 +28,7 @@ INPUTS = {
     "input_ids": (ir.DataType.INT64, ["P", "B", "T"]),
     "label_positions": (ir.DataType.INT64, ["P", "B", "S"]),
     "label_ids": (ir.DataType.INT64, ["P", "B", "L"]),
-    "logit_bias": (ir.DataType.FLOAT, ["N"]),
+    "words": (ir.DataType.INT64, ["W"]),
     "values": (ir.DataType.FLOAT, ["P", "K"]),
 }
 
@@ -30,6 +36,14 @@ INPUTS = {
 def build_step(decoder: Decoder, layout: Layout, store: WeightsFile, quantization: Quantization) -> ir.Model:
     """The step graph of `decoder` with its weights in `store`; accuracy_level 1 keeps activations fp32, 4 int8."""
     return _StepGraph(decoder, layout, store, quantization).build()
+
+
+@dataclass(frozen=True)
+class Positions:
+    """Where in each sequence queries are computed: `ids` int64 [P * B, count], and `count` as a shape [1]."""
+
+    ids: ir.Value
+    count: ir.Value
 
 
 class _StepGraph:
@@ -54,13 +68,14 @@ class _StepGraph:
         op = self.op
         ids = self.inputs["input_ids"]
         shape = op.Shape(ids)
-        self.p, self.t = op.Slice(shape, [0], [1]), op.Slice(shape, [2], [3])
+        self.p, self.b, self.t = (op.Slice(shape, [i], [i + 1]) for i in range(3))
         self._values_by_layer()
         self._rotary_angles()
         x = self.embedding(ids)
         for i in range(self.d.layers):
             x = self.block(x, i)
-        hidden = self.at_labels(x)
+        x = self.norm(x, "model.norm")
+        hidden = op.Reshape(x, op.Concat(op.Shape(self.inputs["label_positions"]), [self.d.hidden], axis=0))
         self.output("nll", self.nll(hidden), ["P", "B", "L"])
         self.output("hidden", hidden, ["P", "B", "S", self.d.hidden])
         return ir.Model(self.graph, ir_version=10, producer_name="pocketzo")
@@ -69,9 +84,9 @@ class _StepGraph:
         value.name, value.dtype, value.shape = name, ir.DataType.FLOAT, ir.Shape(shape)
         self.graph.outputs.append(value)
 
-    def constant(self, name: str) -> ir.Value:
+    def constant(self, name: str, shape: tuple[int, ...] | None = None) -> ir.Value:
         known = self.graph.initializers.get(name)
-        return known if known is not None else self.builder.initializer(self.store.tensor(name), name=name)
+        return known if known is not None else self.builder.initializer(self.store.tensor(name, shape), name=name)
 
     def scale(self, name: str) -> ir.Value:
         """The fp32 scales of a weight, which the engine widens once, when it loads the graph."""
@@ -87,30 +102,43 @@ class _StepGraph:
     def _rotary_angles(self) -> None:
         op = self.op
         position = op.Range(op.Constant(value_int=0), op.Squeeze(self.t, [0]), op.Constant(value_int=1))
-        self.position = op.Unsqueeze(position, [0])
         frequencies = self.builder.initializer(ir.tensor(self.d.inverse_frequencies), name="inverse_frequencies")
-        angles = op.Mul(op.Unsqueeze(op.Cast(position, to=ir.DataType.FLOAT), [1]), frequencies)
+        angles = op.Mul(op.Cast(op.Unsqueeze(position, [1]), to=ir.DataType.FLOAT), frequencies)
         scale = op.Constant(value_float=self.d.rotary_scale)
         self.cos, self.sin = op.Mul(op.Cos(angles), scale), op.Mul(op.Sin(angles), scale)
+        self._positions(position)
+
+    def _positions(self, position: ir.Value) -> None:
+        """The two sets of positions that queries are computed for, and which keys a label's query may see."""
+        op, labels = self.op, self.inputs["label_positions"]
+        sequences = op.Mul(self.p, self.b)
+        every = op.Expand(op.Unsqueeze(position, [0]), op.Concat(sequences, self.t, axis=0))
+        self.every_position = Positions(every, self.t)
+        s = op.Slice(op.Shape(labels), [2], [3])
+        at_labels = op.Reshape(labels, op.Concat(sequences, s, axis=0))
+        self.label_positions = Positions(at_labels, s)
+        self.before_labels = op.LessOrEqual(position, op.Unsqueeze(at_labels, [1, 3]))
 
     def rows(self, x: ir.Value, width: int) -> ir.Value:
         """Reshape to [P, B * T, width], the form in which weights are applied."""
         return self.op.Reshape(x, self.op.Concat(self.p, [-1, width], axis=0))
 
-    def sequences(self, x: ir.Value, width: int) -> ir.Value:
-        """Reshape to [P * B, T, width], the form in which tokens attend to each other."""
-        return self.op.Reshape(x, self.op.Concat([-1], self.t, [width], axis=0))
+    def sequences(self, x: ir.Value, count: ir.Value, width: int) -> ir.Value:
+        """Reshape to [P * B, count, width], the form in which tokens attend to each other."""
+        return self.op.Reshape(x, self.op.Concat([-1], count, [width], axis=0))
 
     def embedding(self, ids: ir.Value) -> ir.Value:
-        """Rows of the quantized embedding table, which a tied LM head reads too, from the same bytes."""
-        name, d, bits = "model.embed_tokens", self.d, self.quantization.embedding_bits
-        table = self.builder.initializer(
-            self.store.tensor(f"{name}.codes", (d.vocabulary, d.hidden * bits // 8), f"{name}.rows"),
-            name=f"{name}.rows",
+        """The embeddings of `ids` [P, B, T], fp32 [P, B * T, H]."""
+        return self.table_rows(
+            self.op, "model.embed_tokens", self.op.Reshape(ids, self.op.Concat(self.p, [-1], axis=0))
         )
-        x = self.op.GatherBlockQuantized(
-            table,
-            self.op.Reshape(ids, self.op.Concat(self.p, [-1], axis=0)),
+
+    def table_rows(self, op: OpBuilder, name: str, ids: ir.Value) -> ir.Value:
+        """Rows of a quantized table, fp32; the embedding and a tied LM head read the same bytes."""
+        d, bits = self.d, self.quantization.embedding_bits
+        return op.GatherBlockQuantized(
+            self.constant(f"{name}.codes", (d.vocabulary, d.hidden * bits // 8)),
+            ids,
             self.scale(name),
             self.constant(f"{name}.zero_points"),
             bits=bits,
@@ -119,27 +147,26 @@ class _StepGraph:
             quantize_axis=1,
             _domain=CONTRIB,
         )
-        return x
 
-    def matmul(self, x: ir.Value, name: str, rows: int, columns: int, bits: int, group_size: int) -> ir.Value:
-        """x @ weight.T with the quantized weight `name` [rows, columns]."""
+    def matmul(self, x: ir.Value, linear: Linear) -> ir.Value:
+        """x @ weight.T with the quantized weight of `linear`."""
+        q, name = self.quantization, linear.name
         return self.op.MatMulNBits(
             x,
             self.constant(f"{name}.codes"),
             self.scale(name),
             self.constant(f"{name}.zero_points"),
-            K=columns,
-            N=rows,
-            bits=bits,
-            block_size=group_size,
-            accuracy_level=self.quantization.accuracy_level,
+            K=linear.columns,
+            N=linear.rows,
+            bits=q.weight_bits,
+            block_size=q.group_size,
+            accuracy_level=q.accuracy_level,
             _domain=CONTRIB,
         )
 
     def linear(self, x: ir.Value, linear: Linear) -> ir.Value:
         """The frozen 4-bit product, plus what the layer's sensitive values add, plus the bias."""
-        q = self.quantization
-        y = self.matmul(x, linear.name, linear.rows, linear.columns, q.weight_bits, q.group_size)
+        y = self.matmul(x, linear)
         if sensitive := self.layout.of(linear.name):
             branch = BRANCHES[self.layout.scope]
             y = self.op.Add(y, branch(self.op, x, self.values[linear.name], sensitive))
@@ -149,49 +176,79 @@ class _StepGraph:
         return self.op.RMSNormalization(x, self.constant(f"{name}.weight"), axis=-1, epsilon=self.d.norm_eps)
 
     def block(self, x: ir.Value, i: int) -> ir.Value:
+        """One block: [P, B * T, H] to the same, or from the last one the label positions alone, [P, B * S, H]."""
         op, at, linears = self.op, f"model.layers.{i}.", self.d.block(i)
         h = self.norm(x, at + "input_layernorm")
-        q, k, v = (self.linear(h, linears[name]) for name in "qkv")
-        x = op.Add(x, self.linear(self.attention(q, k, v, at), linears["o"]))
+        k, v = self.linear(h, linears["k"]), self.linear(h, linears["v"])
+        where = self.every_position
+        if i == self.d.layers - 1:
+            x, h, where = self.at_labels(x), self.at_labels(h), self.label_positions
+        q = self.linear(h, linears["q"])
+        x = op.Add(x, self.linear(self.attention(q, k, v, where, at), linears["o"]))
         h = self.norm(x, at + "post_attention_layernorm")
         gate, up = self.linear(h, linears["gate"]), self.linear(h, linears["up"])
         return op.Add(x, self.linear(op.Mul(op.Mul(gate, op.Sigmoid(gate)), up), linears["down"]))
 
-    def attention(self, q: ir.Value, k: ir.Value, v: ir.Value, at: str) -> ir.Value:
+    def attention(self, q: ir.Value, k: ir.Value, v: ir.Value, where: Positions, at: str) -> ir.Value:
         """Causal attention within each sequence; right padding needs no mask, since nothing real looks to its right."""
-        op, d = self.op, self.d
-        q = self.rotate(self.sequences(q, d.heads * d.head_dim), d.heads, at + "self_attn.q_norm")
-        k = self.rotate(self.sequences(k, d.kv_heads * d.head_dim), d.kv_heads, at + "self_attn.k_norm")
-        v = self.sequences(v, d.kv_heads * d.head_dim)
-        attended = op.Attention(q, k, v, is_causal=1, q_num_heads=d.heads, kv_num_heads=d.kv_heads)
+        op, d, every = self.op, self.d, self.every_position
+        q = self.rotate(self.sequences(q, where.count, d.heads * d.head_dim), d.heads, where, at + "self_attn.q_norm")
+        k = self.rotate(
+            self.sequences(k, every.count, d.kv_heads * d.head_dim), d.kv_heads, every, at + "self_attn.k_norm"
+        )
+        v = self.sequences(v, every.count, d.kv_heads * d.head_dim)
+        heads = {"q_num_heads": d.heads, "kv_num_heads": d.kv_heads}
+        if where is every:
+            attended = op.Attention(q, k, v, is_causal=1, **heads)
+        else:
+            attended = op.Attention(q, k, v, self.before_labels, **heads)
         return self.rows(attended, d.heads * d.head_dim)
 
-    def rotate(self, x: ir.Value, heads: int, norm: str) -> ir.Value:
+    def rotate(self, x: ir.Value, heads: int, where: Positions, norm: str) -> ir.Value:
         """Rotary position embedding, after the norm of each head where the family has one."""
         op = self.op
         if self.d.qk_norm:
             by_head = op.Reshape(x, [0, 0, heads, self.d.head_dim])
             x = op.Reshape(self.norm(by_head, norm), [0, 0, heads * self.d.head_dim])
-        positions = op.Expand(self.position, op.Slice(op.Shape(x), [0], [2]))
-        return op.RotaryEmbedding(x, self.cos, self.sin, positions, num_heads=heads)
+        return op.RotaryEmbedding(x, self.cos, self.sin, where.ids, num_heads=heads)
 
     def at_labels(self, x: ir.Value) -> ir.Value:
-        """The normalised hidden states at the label positions, [P, B, S, H]."""
-        op, d = self.op, self.d
-        by_example = op.Reshape(x, op.Concat(op.Shape(self.inputs["input_ids"]), [d.hidden], axis=0))
+        """The rows of the label positions: [P, B * T, H] to [P, B * S, H]."""
+        op, width = self.op, self.d.hidden
+        by_example = op.Reshape(x, op.Concat(op.Shape(self.inputs["input_ids"]), [width], axis=0))
         positions = op.Unsqueeze(self.inputs["label_positions"], [3])
-        return self.norm(op.GatherND(by_example, positions, batch_dims=2), "model.norm")
+        return self.rows(op.GatherND(by_example, positions, batch_dims=2), width)
 
-    def nll(self, x: ir.Value) -> ir.Value:
-        """-log softmax(logits + logit_bias)[label_ids], 0 where a label is padding; a position scores L / S of them."""
-        op, d, q = self.op, self.d, self.quantization
-        head = "model.embed_tokens" if d.tied_embedding else "lm_head"
-        logits = self.matmul(x, head, d.vocabulary, d.hidden, q.embedding_bits, q.embedding_group_size)
-        logits = op.Add(logits, self.inputs["logit_bias"])
-        ids = self.inputs["label_ids"]
+    def nll(self, hidden: ir.Value) -> ir.Value:
+        """log sum exp of the competing words' logits minus the label's, 0 where a label is padding.
+
+        `hidden` is [P, B, S, H]; a position scores L / S labels.
+        """
+        op, ids = self.op, self.inputs["label_ids"]
         zero = op.Constant(value_int=0)
+        head = "model.embed_tokens" if self.d.tied_embedding else "lm_head"
         by_position = op.Concat(op.Shape(self.inputs["label_positions"]), [-1], axis=0)
-        index = op.Reshape(op.Max(ids, zero), by_position)
-        picked = op.GatherElements(op.LogSoftmax(logits, axis=-1), index, axis=3)
-        nll = op.Neg(op.Reshape(picked, op.Shape(ids)))
+        labels = op.Reshape(op.Max(ids, zero), by_position)
+        own = op.MatMul(self.table_rows(op, head, labels), op.Unsqueeze(hidden, [4]))
+        nll = op.Reshape(op.Sub(op.Unsqueeze(self.log_sum(hidden, head), [3, 4]), own), op.Shape(ids))
         return op.Where(op.Less(ids, zero), op.Constant(value=ir.tensor(np.float32(0))), nll)
+
+    def log_sum(self, hidden: ir.Value, head: str) -> ir.Value:
+        """log sum exp of the logits of `words`, [P, B, S], WORDS of them at a time: a whole vocabulary is large."""
+        op, words = self.op, self.inputs["words"]
+        count = op.Squeeze(op.Shape(words), [0])
+        chunks = op.Div(op.Add(count, op.Constant(value_int=WORDS - 1)), op.Constant(value_int=WORDS))
+
+        def chunk(op: OpBuilder, i: ir.Value, go_on: ir.Value) -> tuple[ir.Value, ir.Value]:
+            begin = op.Reshape(op.Mul(i, op.Constant(value_int=WORDS)), [1])
+            ids = op.Slice(words, begin, op.Add(begin, [WORDS]))
+            logits = op.MatMul(hidden, op.Transpose(self.table_rows(op, head, ids), perm=[1, 0]))
+            return op.Identity(go_on), op.ReduceLogSumExp(logits, [-1], keepdims=0)
+
+        body = self.builder.subgraph(
+            chunk,
+            inputs=[ir.val("chunk", ir.DataType.INT64, []), ir.val("go_on", ir.DataType.BOOL, [])],
+            outputs=[ir.val("goes_on", ir.DataType.BOOL, []), ir.val("log_sums", ir.DataType.FLOAT, ["P", "B", "S"])],
+            name="words",
+        )
+        return op.ReduceLogSumExp(op.Loop(chunks, None, body=body), [0], keepdims=0)

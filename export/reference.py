@@ -37,8 +37,8 @@ def torch_nll(model: Any, batch: Batch) -> torch.Tensor:
     hidden = model.model(input_ids=torch.from_numpy(batch.input_ids), use_cache=False).last_hidden_state
     positions = torch.from_numpy(batch.label_positions)
     at_labels = torch.gather(hidden, 1, positions[..., None].expand(-1, -1, hidden.shape[-1]))
-    bias = torch.from_numpy(batch.logit_bias).to(hidden.dtype)
-    log_p = torch.log_softmax(model.lm_head(at_labels) + bias, dim=-1)
+    logits = model.lm_head(at_labels)
+    log_p = logits - torch.logsumexp(logits[..., torch.from_numpy(batch.words)], dim=-1, keepdim=True)
     ids = torch.from_numpy(batch.label_ids)
     picked = torch.gather(log_p, 2, ids.clamp(min=0).reshape(*positions.shape, -1)).reshape(ids.shape)
     return torch.where(ids < 0, torch.zeros_like(picked), -picked)

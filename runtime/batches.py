@@ -15,8 +15,6 @@ from .directions import permutation
 from .examples import Example
 
 POOL = 8
-LOGITS = 1 << 25
-"""logits of one evaluation batch at most: 128 MB in fp32"""
 
 
 def epoch_batches(lengths: Sequence[int], batch: int, seed: int, epoch: int) -> list[np.ndarray]:
@@ -44,14 +42,10 @@ def training_batches(examples: Sequence[Example], batch: int, seed: int, step: i
         epoch, within = epoch + 1, 0
 
 
-def evaluation_batches(examples: Sequence[Example], vocabulary: int, tokens: int = 1024) -> Iterator[list[int]]:
-    """Every index once, longest first, in batches of at most `tokens` padded tokens and LOGITS logits (or one example).
-
-    `vocabulary` is N, the logits of one scored position.
-    """
+def evaluation_batches(examples: Sequence[Example], tokens: int = 1024) -> Iterator[list[int]]:
+    """Every index once, longest first, in batches of at most `tokens` padded tokens (or one example)."""
     order = sorted(range(len(examples)), key=lambda i: (-len(examples[i].tokens), i))
-    scored = max((len(e.positions) for e in examples), default=1)
     while order:
-        size = max(1, min(tokens // len(examples[order[0]].tokens), LOGITS // (scored * vocabulary)))
+        size = max(1, tokens // len(examples[order[0]].tokens))
         yield order[:size]
         order = order[size:]

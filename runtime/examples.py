@@ -28,15 +28,16 @@ class Example:
 
 @dataclass(frozen=True)
 class Batch:
-    """Inputs of the step graph but for the values: int64 [B,T], [B,S], [B,L] and fp32 [N], L a multiple of S.
+    """Inputs of the step graph but for the values: int64 [B,T], [B,S], [B,L] and [W], L a multiple of S.
 
+    `words` are the tokens that compete for a label: the label words of a classification, or the whole vocabulary.
     `answers` (int64 [B]) says which of an example's labels is right, in a classification.
     """
 
     input_ids: np.ndarray
     label_positions: np.ndarray
     label_ids: np.ndarray
-    logit_bias: np.ndarray
+    words: np.ndarray
     answers: np.ndarray | None = None
 
     @property
@@ -54,7 +55,7 @@ class Forward(NamedTuple):
     hidden: np.ndarray
 
 
-def collate(examples: Sequence[Example], logit_bias: np.ndarray) -> Batch:
+def collate(examples: Sequence[Example], words: np.ndarray) -> Batch:
     """Right-pad `examples` to one T, S and L. A padded label has token id -1 and scores 0."""
     tokens = max(len(e.tokens) for e in examples)
     scored = max(len(e.positions) for e in examples)
@@ -67,15 +68,18 @@ def collate(examples: Sequence[Example], logit_bias: np.ndarray) -> Batch:
         input_ids[b, : len(example.tokens)] = example.tokens
         positions[b, : len(example.positions)] = example.positions
         targets[b, : len(example.targets)] = example.targets
-    return Batch(input_ids, positions, targets, logit_bias, np.array(answers) if answers else None)
+    return Batch(input_ids, positions, targets, words, np.array(answers) if answers else None)
 
 
-def check_range(batch: Batch) -> None:
-    """Raises BadInput if a token, label or position lies outside of what it points into: engines read on regardless."""
-    tokens, vocabulary = batch.input_ids.shape[1], len(batch.logit_bias)
+def check_range(batch: Batch, vocabulary: int) -> None:
+    """Raises BadInput if a token, label, word or position lies outside of what it points into (N = `vocabulary`):
+    engines read on regardless.
+    """
+    tokens = batch.input_ids.shape[1]
     for name, array, least, end in (
         ("input_ids", batch.input_ids, 0, vocabulary),
         ("label_ids", batch.label_ids, -1, vocabulary),
+        ("words", batch.words, 0, vocabulary),
         ("label_positions", batch.label_positions, 0, tokens),
     ):
         if array.min() < least or array.max() >= end:

@@ -14,6 +14,8 @@ from .manifest import Manifest
 
 INTERPRETER = 110_000_000
 """bytes of a Python process with numpy, tokenizers and ONNX Runtime loaded, before any model"""
+WORDS = 4096
+"""words whose logits the step graph has in memory at once"""
 
 
 def estimate_bytes(manifest: Manifest, batch: int, tokens: int, scored: int = 1, directions: int = 1) -> int:
@@ -27,13 +29,10 @@ def estimate_bytes(manifest: Manifest, batch: int, tokens: int, scored: int = 1,
     rows = perturbations * batch * tokens
     weights = 2 * max(entry.bytes for entry in manifest.files.values())
     activations = 4 * rows * (8 * model.hidden_size + 3 * model.intermediate_size)
-    # MatMulNBits has no kernel for 8-bit weights and fp32 activations: it widens the whole table for each pass.
-    quantization = manifest.quantization
-    wide = quantization.embedding_bits == 8 and quantization.accuracy_level == 1
-    head = 4 * model.vocabulary * model.hidden_size if wide else 0
-    logits = 3 * 4 * perturbations * batch * scored * model.vocabulary
+    words = min(model.vocabulary, WORDS)
+    head = 2 * 4 * words * (model.hidden_size + perturbations * batch * scored)
     values = 4 * manifest.values.count * (4 + 3 * perturbations)
-    return INTERPRETER + weights + activations + head + logits + values
+    return INTERPRETER + weights + activations + head + values
 
 
 def head_bytes(manifest: Manifest, examples: int, labels: int) -> int:

@@ -199,7 +199,7 @@ def _check_eps(values: np.ndarray, eps: float) -> None:
 
 def _collated(batches: Iterator[Sequence[Example]], task: Task) -> Iterator[Batch]:
     for examples in batches:
-        yield collate(examples, task.logit_bias)
+        yield collate(examples, task.words)
 
 
 @contextlib.contextmanager

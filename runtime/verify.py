@@ -39,7 +39,7 @@ def verify(bundle: Bundle, engine: Engine) -> Verdict:
     path = bundle.directory / bundle.manifest.golden.file
     try:
         golden = load_file(path)
-        batch = Batch(*(golden[k] for k in ("input_ids", "label_positions", "label_ids", "logit_bias")))
+        batch = Batch(*(golden[k] for k in ("input_ids", "label_positions", "label_ids", "words")))
         expected, values, words = golden["nll"], golden["values"], golden["philox_words"]
         seed, step, row = golden["philox_seed_step_row"].tolist()
     except (SafetensorError, OSError, KeyError, ValueError) as e:

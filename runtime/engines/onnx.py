@@ -25,6 +25,7 @@ class OnnxEngine:
         Threads that spin for work answer sooner and disturb whatever else runs in the process.
         """
         graph = bundle.graph(self.name)
+        self._vocabulary = bundle.manifest.model.vocabulary
         self.version = onnxruntime.__version__
         if _numbers(self.version) < _numbers(graph.minimum_engine_version):
             bad_input(
@@ -60,7 +61,7 @@ class OnnxEngine:
 
     def forward(self, batch: Batch, values: np.ndarray) -> Forward:
         """Pass the batch, repeated for each row of `values` [P,K], through the graph."""
-        check_range(batch)
+        check_range(batch, self._vocabulary)
 
         def repeat(array: np.ndarray) -> np.ndarray:
             return np.ascontiguousarray(np.broadcast_to(array, (len(values), *array.shape)))
@@ -69,7 +70,7 @@ class OnnxEngine:
             "input_ids": repeat(batch.input_ids),
             "label_positions": repeat(batch.label_positions),
             "label_ids": repeat(batch.label_ids),
-            "logit_bias": batch.logit_bias,
+            "words": batch.words,
             "values": values,
         }
         try:

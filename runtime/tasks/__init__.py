@@ -24,7 +24,8 @@ class Task(Protocol):
     def labels(self) -> Sequence[str]:
         """The labels of a classification in the order of their words; none for other kinds."""
 
-    logit_bias: np.ndarray
+    words: np.ndarray
+    """int64 [W], the tokens that compete for a label"""
 
     def example(self, record: Record) -> Example:
         """The sequence with everything that loss and `judge` need scored. Raises BadInput naming file and line."""

@@ -14,8 +14,6 @@ from ..label_bias import log_probabilities
 from ..tokenizer import Tokenizer
 from . import template
 
-OUTSIDE = np.float32(-1e9)
-
 
 class Classify:
     """Label words are single tokens, so one position of one pass scores all of them."""
@@ -48,8 +46,7 @@ class Classify:
                     f" token ({tokenizer.token(word)!r}), so they cannot be told apart",
                     "Give one of them another word",
                 )
-        self.logit_bias = np.full(vocabulary, OUTSIDE, dtype=np.float32)
-        self.logit_bias[self._words] = 0
+        self.words = np.array(self._words)
 
     def _tokens_and_answer(self, record: Record) -> tuple[list[int], int]:
         label = record.fields.get("label")

@@ -30,7 +30,7 @@ class Complete:
             template.check(value, where, name, f"{{{name}}}")
         self._tokenizer = tokenizer
         self._end = [] if eos is None else [eos]
-        self.logit_bias = np.zeros(vocabulary, dtype=np.float32)
+        self.words = np.arange(vocabulary)
 
     def example(self, record: Record) -> Example:
         """Scores every token of the completion, each predicted by the one before it."""

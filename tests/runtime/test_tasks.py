@@ -71,15 +71,13 @@ def test_label_bias_shifts_the_scores_of_its_labels(tiny_bundle):
 
     task, engine = task_of(tiny_bundle, CLASSIFY), open_engine("onnx", tiny_bundle)
     examples = encoded(task, data([{"text": t, "label": "b"} for t in TEXTS]), 256)
-    batch, values, bias = collate(examples, task.logit_bias), tiny_bundle.initial_values()[None], np.array([0, 2.5, -1])
-    loss, right = task.judge(Tuned(values[0], bias).scored(engine.forward(batch, values))[0], examples)
-    words = [i for i, b in enumerate(task.logit_bias) if b == 0]
-    in_graph = task.logit_bias.copy()
-    in_graph[[examples[0].targets[label] for label in range(3)]] = bias
-    assert sorted(words) == sorted(examples[0].targets)
-    shifted = engine.forward(collate(examples, in_graph), values).nll[0]
-    np.testing.assert_allclose(shifted[:, 1], loss, atol=1e-5)
-    np.testing.assert_array_equal(shifted.argmin(axis=1) == 1, right)
+    batch, values, bias = collate(examples, task.words), tiny_bundle.initial_values()[None], np.array([0, 2.5, -1])
+    forward = engine.forward(batch, values)
+    loss, right = task.judge(Tuned(values[0], bias).scored(forward)[0], examples)
+    assert task.words.tolist() == examples[0].targets
+    shifted = np.exp(bias - forward.nll[0])
+    np.testing.assert_allclose(-np.log(shifted[:, 1] / shifted.sum(axis=1)), loss, atol=1e-5)
+    np.testing.assert_array_equal(shifted.argmax(axis=1) == 1, right)
 
 
 def test_complete_equals_transformers_loss_on_the_completion_alone(tiny_bundle, tiny_checkpoint, torch_model):
