@@ -1,9 +1,9 @@
 """The step graph: label tokens scored under P perturbations of the sensitive values, and nothing but forward ops.
 
-Rows of all perturbations and examples go through each 4-bit weight together ([P, R, C], R = B * T), so it is read once
-a step. What only serves other positions than the labels', or other words than those that compete, is left out: the last
-block computes keys and values for every token and the rest at the label positions alone, and the LM head scores the
-words of `words`. docs/bundle.md states inputs and outputs.
+Rows of all perturbations and examples go through each weight together ([P, R, C], R = B * T), so each is read once.
+What is not needed is left out: blocks before the first tuned one are computed once for all perturbations of a batch
+([E, R, C], E = 1), the last one computes keys and values for every token and the rest at the label positions alone, and
+the LM head scores the words of `words`. docs/bundle.md states inputs and outputs.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from .weights_file import WeightsFile
 OPSET = 23
 CONTRIB = "com.microsoft"
 INPUTS = {
-    "input_ids": (ir.DataType.INT64, ["P", "B", "T"]),
-    "label_positions": (ir.DataType.INT64, ["P", "B", "S"]),
-    "label_ids": (ir.DataType.INT64, ["P", "B", "L"]),
+    "input_ids": (ir.DataType.INT64, ["E", "B", "T"]),
+    "label_positions": (ir.DataType.INT64, ["E", "B", "S"]),
+    "label_ids": (ir.DataType.INT64, ["E", "B", "L"]),
     "words": (ir.DataType.INT64, ["W"]),
     "values": (ir.DataType.FLOAT, ["P", "K"]),
 }
@@ -68,17 +68,31 @@ class _StepGraph:
         op = self.op
         ids = self.inputs["input_ids"]
         shape = op.Shape(ids)
-        self.p, self.b, self.t = (op.Slice(shape, [i], [i + 1]) for i in range(3))
+        self.lead, self.b, self.t = (op.Slice(shape, [i], [i + 1]) for i in range(3))
+        self.p = op.Slice(op.Shape(self.inputs["values"]), [0], [1])
+        perturbations = op.Concat(self.p, [1, 1], axis=0)
+        self.labels, self.label_ids = (
+            op.Expand(self.inputs[n], perturbations) for n in ("label_positions", "label_ids")
+        )
         self._values_by_layer()
         self._rotary_angles()
         x = self.embedding(ids)
         for i in range(self.d.layers):
+            if i == self.first_tuned():
+                x = op.Expand(x, perturbations)
+                self.lead = self.p
+                self._positions()
             x = self.block(x, i)
         x = self.norm(x, "model.norm")
-        hidden = op.Reshape(x, op.Concat(op.Shape(self.inputs["label_positions"]), [self.d.hidden], axis=0))
+        hidden = op.Reshape(x, op.Concat(op.Shape(self.labels), [self.d.hidden], axis=0))
         self.output("nll", self.nll(hidden), ["P", "B", "L"])
         self.output("hidden", hidden, ["P", "B", "S", self.d.hidden])
         return ir.Model(self.graph, ir_version=10, producer_name="pocketzo")
+
+    def first_tuned(self) -> int:
+        """The first block with values: from there on perturbations differ."""
+        tuned = {layer.layer for layer in self.layout.layers}
+        return next(i for i in range(self.d.layers) if any(x.name in tuned for x in self.d.block(i).values()))
 
     def output(self, name: str, value: ir.Value, shape: list[str | int]) -> None:
         value.name, value.dtype, value.shape = name, ir.DataType.FLOAT, ir.Shape(shape)
@@ -101,36 +115,35 @@ class _StepGraph:
 
     def _rotary_angles(self) -> None:
         op = self.op
-        position = op.Range(op.Constant(value_int=0), op.Squeeze(self.t, [0]), op.Constant(value_int=1))
+        self.position = op.Range(op.Constant(value_int=0), op.Squeeze(self.t, [0]), op.Constant(value_int=1))
         frequencies = self.builder.initializer(ir.tensor(self.d.inverse_frequencies), name="inverse_frequencies")
-        angles = op.Mul(op.Cast(op.Unsqueeze(position, [1]), to=ir.DataType.FLOAT), frequencies)
+        angles = op.Mul(op.Cast(op.Unsqueeze(self.position, [1]), to=ir.DataType.FLOAT), frequencies)
         scale = op.Constant(value_float=self.d.rotary_scale)
         self.cos, self.sin = op.Mul(op.Cos(angles), scale), op.Mul(op.Sin(angles), scale)
-        self._positions(position)
+        self._positions()
 
-    def _positions(self, position: ir.Value) -> None:
+    def _positions(self) -> None:
         """The two sets of positions that queries are computed for, and which keys a label's query may see."""
-        op, labels = self.op, self.inputs["label_positions"]
-        sequences = op.Mul(self.p, self.b)
-        every = op.Expand(op.Unsqueeze(position, [0]), op.Concat(sequences, self.t, axis=0))
+        op, sequences = self.op, self.op.Mul(self.lead, self.b)
+        every = op.Expand(op.Unsqueeze(self.position, [0]), op.Concat(sequences, self.t, axis=0))
         self.every_position = Positions(every, self.t)
-        s = op.Slice(op.Shape(labels), [2], [3])
-        at_labels = op.Reshape(labels, op.Concat(sequences, s, axis=0))
+        s = op.Slice(op.Shape(self.labels), [2], [3])
+        at_labels = op.Reshape(self.labels, op.Concat([-1], s, axis=0))
         self.label_positions = Positions(at_labels, s)
-        self.before_labels = op.LessOrEqual(position, op.Unsqueeze(at_labels, [1, 3]))
+        self.before_labels = op.LessOrEqual(self.position, op.Unsqueeze(at_labels, [1, 3]))
 
     def rows(self, x: ir.Value, width: int) -> ir.Value:
-        """Reshape to [P, B * T, width], the form in which weights are applied."""
-        return self.op.Reshape(x, self.op.Concat(self.p, [-1, width], axis=0))
+        """Reshape to [P, B * T, width] (or [E, ...]), the form in which weights are applied."""
+        return self.op.Reshape(x, self.op.Concat(self.lead, [-1, width], axis=0))
 
     def sequences(self, x: ir.Value, count: ir.Value, width: int) -> ir.Value:
         """Reshape to [P * B, count, width], the form in which tokens attend to each other."""
         return self.op.Reshape(x, self.op.Concat([-1], count, [width], axis=0))
 
     def embedding(self, ids: ir.Value) -> ir.Value:
-        """The embeddings of `ids` [P, B, T], fp32 [P, B * T, H]."""
+        """The embeddings of `ids` [E, B, T], fp32 [E, B * T, H]."""
         return self.table_rows(
-            self.op, "model.embed_tokens", self.op.Reshape(ids, self.op.Concat(self.p, [-1], axis=0))
+            self.op, "model.embed_tokens", self.op.Reshape(ids, self.op.Concat(self.lead, [-1], axis=0))
         )
 
     def table_rows(self, op: OpBuilder, name: str, ids: ir.Value) -> ir.Value:
@@ -215,8 +228,8 @@ class _StepGraph:
     def at_labels(self, x: ir.Value) -> ir.Value:
         """The rows of the label positions: [P, B * T, H] to [P, B * S, H]."""
         op, width = self.op, self.d.hidden
-        by_example = op.Reshape(x, op.Concat(op.Shape(self.inputs["input_ids"]), [width], axis=0))
-        positions = op.Unsqueeze(self.inputs["label_positions"], [3])
+        by_example = op.Reshape(x, op.Concat(self.p, self.b, self.t, [width], axis=0))
+        positions = op.Unsqueeze(self.labels, [3])
         return self.rows(op.GatherND(by_example, positions, batch_dims=2), width)
 
     def nll(self, hidden: ir.Value) -> ir.Value:
@@ -224,10 +237,10 @@ class _StepGraph:
 
         `hidden` is [P, B, S, H]; a position scores L / S labels.
         """
-        op, ids = self.op, self.inputs["label_ids"]
+        op, ids = self.op, self.label_ids
         zero = op.Constant(value_int=0)
         head = "model.embed_tokens" if self.d.tied_embedding else "lm_head"
-        by_position = op.Concat(op.Shape(self.inputs["label_positions"]), [-1], axis=0)
+        by_position = op.Concat(op.Shape(self.labels), [-1], axis=0)
         labels = op.Reshape(op.Max(ids, zero), by_position)
         own = op.MatMul(self.table_rows(op, head, labels), op.Unsqueeze(hidden, [4]))
         nll = op.Reshape(op.Sub(op.Unsqueeze(self.log_sum(hidden, head), [3, 4]), own), op.Shape(ids))

@@ -60,16 +60,12 @@ class OnnxEngine:
             bad_input(bundle.directory / graph.file, f"has no output {sorted(lacking)[0]}", "Export it again")
 
     def forward(self, batch: Batch, values: np.ndarray) -> Forward:
-        """Pass the batch, repeated for each row of `values` [P,K], through the graph."""
+        """Pass the batch, one for every row of `values` [P,K], through the graph."""
         check_range(batch, self._vocabulary)
-
-        def repeat(array: np.ndarray) -> np.ndarray:
-            return np.ascontiguousarray(np.broadcast_to(array, (len(values), *array.shape)))
-
         feeds = {
-            "input_ids": repeat(batch.input_ids),
-            "label_positions": repeat(batch.label_positions),
-            "label_ids": repeat(batch.label_ids),
+            "input_ids": batch.input_ids[None],
+            "label_positions": batch.label_positions[None],
+            "label_ids": batch.label_ids[None],
             "words": batch.words,
             "values": values,
         }

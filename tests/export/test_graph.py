@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from pocketzo.export.reference import reference_nll
 from pocketzo.runtime.bundle import open_bundle
@@ -51,9 +52,9 @@ def test_graph_is_valid_and_names_its_inputs_as_the_contract_does(tiny_bundle):
         for i in [*model.graph.input, *model.graph.output]
     }
     assert shapes == {
-        "input_ids": ["P", "B", "T"],
-        "label_positions": ["P", "B", "S"],
-        "label_ids": ["P", "B", "L"],
+        "input_ids": ["E", "B", "T"],
+        "label_positions": ["E", "B", "S"],
+        "label_ids": ["E", "B", "L"],
         "words": ["W"],
         "values": ["P", tiny_bundle.manifest.values.count],
         "nll": ["P", "B", "L"],
@@ -87,3 +88,21 @@ def test_padding_and_neighbours_do_not_change_an_example(tiny_bundle):
     alone = engine.forward(collate([short], words), values).nll[0, 0, 0]
     beside = engine.forward(collate([long, short], words), values).nll[0, 1, 0]
     assert alone == pytest.approx(beside, abs=1e-5)
+
+
+def test_perturbations_may_share_a_batch_or_have_their_own(export_once, tmp_path):
+    checkpoint = tmp_path / "tiny-four-blocks"
+    make_checkpoint(checkpoint, num_hidden_layers=4)
+    bundle = export_once(checkpoint)
+    assert bundle.manifest.values.first_layer > 0
+    session = onnxruntime.InferenceSession(bundle.directory / "step.onnx", providers=["CPUExecutionProvider"])
+    one, other = real_batch(512, seed=1), real_batch(512, seed=2)
+    values = np.stack([bundle.initial_values(), bundle.initial_values() + 0.05])
+
+    def nll(batches, rows):
+        feeds = {n: np.stack([getattr(b, n) for b in batches]) for n in ("input_ids", "label_positions", "label_ids")}
+        return session.run(["nll"], {**feeds, "words": one.words, "values": rows})[0]
+
+    assert np.abs(nll([one], values) - nll([one, one], values)).max() <= 1e-5
+    each = [nll([batch], values[p : p + 1])[0] for p, batch in enumerate((one, other))]
+    assert np.abs(nll([one, other], values) - np.stack(each)).max() <= 1e-5
