@@ -8,6 +8,7 @@ the LM head scores the words of `words`. docs/bundle.md states inputs and output
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,10 +21,10 @@ from pocketzo.runtime.memory import WORDS
 from .branches import BRANCHES
 from .decoder import Decoder, Linear
 from .layout import Layout
+from .products import CONTRIB, Integers, NBits
 from .weights_file import WeightsFile
 
 OPSET = 23
-CONTRIB = "com.microsoft"
 INPUTS = {
     "input_ids": (ir.DataType.INT64, ["E", "B", "T"]),
     "label_positions": (ir.DataType.INT64, ["E", "B", "S"]),
@@ -33,9 +34,18 @@ INPUTS = {
 }
 
 
-def build_step(decoder: Decoder, layout: Layout, store: WeightsFile, quantization: Quantization) -> ir.Model:
-    """The step graph of `decoder` with its weights in `store`; accuracy_level 1 keeps activations fp32, 4 int8."""
-    return _StepGraph(decoder, layout, store, quantization).build()
+def build_step(
+    decoder: Decoder,
+    layout: Layout,
+    store: WeightsFile,
+    quantization: Quantization,
+    outliers: Mapping[str, np.ndarray] | None = None,
+) -> ir.Model:
+    """The step graph of `decoder` with its weights in `store`.
+
+    With 8-bit weights `outliers` names the input channels of each linear layer that are not rounded.
+    """
+    return _StepGraph(decoder, layout, store, quantization, outliers or {}).build()
 
 
 @dataclass(frozen=True)
@@ -47,7 +57,14 @@ class Positions:
 
 
 class _StepGraph:
-    def __init__(self, decoder: Decoder, layout: Layout, store: WeightsFile, quantization: Quantization) -> None:
+    def __init__(
+        self,
+        decoder: Decoder,
+        layout: Layout,
+        store: WeightsFile,
+        quantization: Quantization,
+        outliers: Mapping[str, np.ndarray],
+    ) -> None:
         self.d, self.layout, self.store, self.quantization = decoder, layout, store, quantization
         self.scales: dict[str, ir.Value] = {}
         fixed = {"N": decoder.vocabulary, "K": layout.count}
@@ -63,6 +80,11 @@ class _StepGraph:
         )
         self.builder = onnxscript.GraphBuilder(self.graph)
         self.op = self.builder.op
+        self.frozen: NBits | Integers = (
+            Integers(self.op, self.constant, outliers.__getitem__)
+            if quantization.weight_bits == 8
+            else NBits(self.op, self.constant, quantization)
+        )
 
     def build(self) -> ir.Model:
         op = self.op
@@ -161,29 +183,29 @@ class _StepGraph:
             _domain=CONTRIB,
         )
 
-    def matmul(self, x: ir.Value, linear: Linear) -> ir.Value:
-        """x @ weight.T with the quantized weight of `linear`."""
-        q, name = self.quantization, linear.name
-        return self.op.MatMulNBits(
-            x,
-            self.constant(f"{name}.codes"),
-            self.scale(name),
-            self.constant(f"{name}.zero_points"),
-            K=linear.columns,
-            N=linear.rows,
-            bits=q.weight_bits,
-            block_size=q.group_size,
-            accuracy_level=q.accuracy_level,
-            _domain=CONTRIB,
-        )
-
     def linear(self, x: ir.Value, linear: Linear) -> ir.Value:
-        """The frozen 4-bit product, plus what the layer's sensitive values add, plus the bias."""
-        y = self.matmul(x, linear)
-        if sensitive := self.layout.of(linear.name):
-            branch = BRANCHES[self.layout.scope]
-            y = self.op.Add(y, branch(self.op, x, self.values[linear.name], sensitive))
-        return self.op.Add(y, self.constant(f"{linear.name}.bias")) if linear.bias else y
+        """The frozen product, plus what single input channels add in fp32, plus the bias.
+
+        Those channels hold the layer's sensitive values, and the outliers of 8-bit activations.
+        """
+        op, y = self.op, self.frozen.product(x, linear)
+        if branch := self.branch(linear):
+            used, block = branch
+            y = op.Add(y, op.MatMul(op.Gather(x, op.Constant(value=ir.tensor(used)), axis=2), block))
+        return op.Add(y, self.constant(f"{linear.name}.bias")) if linear.bias else y
+
+    def branch(self, linear: Linear) -> tuple[np.ndarray, ir.Value] | None:
+        """Input channels of a layer and what is added for each, [used, C_out] or [P, used, C_out]."""
+        op, exact = self.op, self.frozen.exact(linear)
+        sensitive = self.layout.of(linear.name)
+        if sensitive is None:
+            return exact
+        used, block = BRANCHES[self.layout.scope](op, self.values[linear.name], sensitive)
+        if exact is None:
+            return used, block
+        outliers, weights = exact
+        spread = op.Expand(weights, op.Concat(self.p, [1, 1], axis=0))
+        return np.concatenate([used, outliers]), op.Concat(block, spread, axis=1)
 
     def norm(self, x: ir.Value, name: str) -> ir.Value:
         return self.op.RMSNormalization(x, self.constant(f"{name}.weight"), axis=-1, epsilon=self.d.norm_eps)

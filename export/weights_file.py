@@ -15,6 +15,7 @@ CACHE_LINE = 64
 
 _TYPES = {
     np.dtype(np.uint8): ir.DataType.UINT8,
+    np.dtype(np.int8): ir.DataType.INT8,
     np.dtype(np.float16): ir.DataType.FLOAT16,
     np.dtype(np.float32): ir.DataType.FLOAT,
 }

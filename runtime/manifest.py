@@ -57,13 +57,15 @@ class Model(_Strict):
 
 
 class Quantization(_Strict):
-    """How the frozen weights are stored: MatMulNBits groups along the input, with zero points.
+    """How the frozen weights are stored: in 4 bits, in groups along the input, with zero points; or in 8 bits with one
+    scale an output channel (`group_size` 0), activations rounded to 8 bits but for `outliers` input channels a layer.
 
     The embedding table and the LM head have bits and group size of their own.
     """
 
-    weight_bits: Literal[4]
-    group_size: Literal[16, 32, 64, 128, 256]
+    weight_bits: Literal[4, 8]
+    group_size: Literal[0, 16, 32, 64, 128, 256]
+    outliers: Count = 0
     embedding_bits: Literal[4, 8]
     embedding_group_size: Literal[16, 32, 64, 128, 256]
     accuracy_level: Literal[1, 4]
