@@ -27,6 +27,16 @@ class Quantized:
     columns: int
     bits: Bits = 4
 
+    @classmethod
+    def unpack(
+        cls, codes: np.ndarray, scales: np.ndarray, zero_points: np.ndarray, columns: int, bits: Bits
+    ) -> Quantized:
+        """From `packed_codes()`, `scales` and `packed_zero_points()`."""
+        rows, groups = scales.shape
+        if bits == 4:
+            codes, zero_points = (np.stack([x & 15, x >> 4], axis=-1) for x in (codes, zero_points))
+        return cls(codes.reshape(rows, -1), scales, zero_points.reshape(rows, -1)[:, :groups], columns, bits)
+
     @property
     def group_size(self) -> int:
         """Weights that share one scale and zero point."""

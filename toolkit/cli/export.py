@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .common import Debug, Json, percent, print_json, size
+from .common import Debug, Json, first_process, percent, print_json, size
 
 EXAMPLES = """Examples:\n
   pocketzo export ./SmolLM2-135M --out smol.pocketzo\n
@@ -81,8 +81,11 @@ def export(
         calibration, windows, window_tokens, scope.value, density, per_layer,
         accuracy_level, embedding_bits, first_layer,  # type: ignore[arg-type]
     )  # fmt: skip
-    with StageBars(quiet=json) as stages:
-        bundle, verdict = export_bundle(checkpoint, out, config, definition, force, stages)
+    with StageBars(quiet=json or not first_process()) as stages:
+        made = export_bundle(checkpoint, out, config, definition, force, stages)
+    if made is None:
+        return
+    bundle, verdict = made
     manifest = bundle.manifest
     total = sum(entry.bytes for entry in manifest.files.values())
     if json:
