@@ -25,6 +25,7 @@ from pocketzo.runtime import __version__
 from pocketzo.runtime.bundle import Bundle, open_bundle
 from pocketzo.runtime.engines import open_engine
 from pocketzo.runtime.errors import DiskFull, Interrupted, PocketzoError, bad_input
+from pocketzo.runtime.files import disk_errors
 from pocketzo.runtime.manifest import Calibration, Model, Quantization
 from pocketzo.runtime.tasks import make_task
 from pocketzo.runtime.tokenizer import Tokenizer
@@ -121,7 +122,8 @@ def _kept_if_stopped(out: Path, work: WorkFolder) -> Iterator[WorkFolder]:
     go_on = f"What is finished is saved in {work.path}; the same command goes on from there."
     with work:
         try:
-            yield work
+            with disk_errors(out):
+                yield work
         except KeyboardInterrupt:
             raise Interrupted(f"interrupted. {go_on}") from None
         except DiskFull as e:

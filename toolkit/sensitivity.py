@@ -26,6 +26,8 @@ from .work_folder import WorkFolder
 
 FORWARD, BACKWARD = 1, 3
 """what a block costs each way: forward; forward again, and both factors of each product"""
+PRECISION = "medium"
+"""of factors of matrix products: bf16, where the processor has it; the mask is the same (docs/design.md)"""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,10 @@ class SensitivityPass:
 
     def run(self, progress: Callable[[int], None] = lambda tokens: None) -> None:
         """Do what is not done yet. Raises BadInput if a gradient is not finite."""
+        with _products(PRECISION):
+            self._run(progress)
+
+    def _run(self, progress: Callable[[int], None]) -> None:
         layers = self._decoder.layers
         forward, back = self.finished()
         progress(self._windows.size * (max(forward, 0) * FORWARD + max(back, 0) * BACKWARD))
@@ -156,6 +162,16 @@ class SensitivityPass:
         parts = self._work.tensors(f"statistics-{i}")
         fields = Statistic.__dataclass_fields__
         return {n: Statistic(**{f: torch.from_numpy(parts[f"{n}.{f}"]) for f in fields}) for n in self._names[i]}
+
+
+@contextlib.contextmanager
+def _products(precision: str) -> Iterator[None]:
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(precision)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 @contextlib.contextmanager

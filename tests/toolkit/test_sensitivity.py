@@ -23,6 +23,12 @@ FAMILIES = {
 }
 
 
+@pytest.fixture(autouse=True)
+def exact(monkeypatch):
+    """fp32 products, as in what the pass is compared with."""
+    monkeypatch.setattr("pocketzo.toolkit.sensitivity.PRECISION", "highest")
+
+
 @pytest.fixture(scope="module", params=FAMILIES)
 def checkpoint(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("family") / "model"

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .common import Debug, Json, first_process, percent, print_json, size
+
+if TYPE_CHECKING:
+    from pocketzo.runtime.bundle import Bundle
+    from pocketzo.runtime.verify import Verdict
 
 EXAMPLES = """Examples:\n
   pocketzo export ./SmolLM2-135M --out smol.pocketzo\n
@@ -83,9 +87,11 @@ def export(
     )  # fmt: skip
     with StageBars(quiet=json or not first_process()) as stages:
         made = export_bundle(checkpoint, out, config, definition, force, stages)
-    if made is None:
-        return
-    bundle, verdict = made
+    if made is not None:
+        _report(out, *made, json)
+
+
+def _report(out: Path, bundle: Bundle, verdict: Verdict, json: bool) -> None:
     manifest = bundle.manifest
     total = sum(entry.bytes for entry in manifest.files.values())
     if json:
