@@ -45,9 +45,9 @@ class Quantized:
     def dequantize(self) -> np.ndarray:
         """The weight that an engine multiplies by, fp32 [R, C]."""
         rows, groups = self.scales.shape
-        codes = self.codes.reshape(rows, groups, -1).astype(np.float32)
-        scales = self.scales.astype(np.float32)
-        weight = (codes - self.zero_points[..., None].astype(np.float32)) * scales[..., None]
+        weight = self.codes.reshape(rows, groups, -1).astype(np.float32)
+        weight -= self.zero_points[..., None].astype(np.float32)
+        weight *= self.scales[..., None].astype(np.float32)
         return weight.reshape(rows, -1)[:, : self.columns]
 
     def packed_codes(self) -> np.ndarray:
