@@ -265,7 +265,12 @@ def squared_gradients(opened: Whole) -> dict[str, torch.Tensor]:
     tokens, _ = windows(text, source, opened.tokenizer, 32, min(256, opened.decoder.context_tokens))
     weights = {x.name: opened.model.get_submodule(x.name).weight for x in opened.decoder.linears()}
     f = {name: torch.zeros_like(weight) for name, weight in weights.items()}
-    with each_gradient(weights, lambda name, gradient: f[name].addcmul_(gradient, gradient) and None):
+
+    def square(name: str, gradient: torch.Tensor) -> None:
+        f[name].addcmul_(gradient, gradient)
+
+    opened.model.requires_grad_(False)
+    with each_gradient(weights, square):
         for ids in torch.from_numpy(tokens)[:, None]:
             logits = opened.model(input_ids=ids, use_cache=False).logits
             torch.nn.functional.cross_entropy(logits[0, :-1], ids[0, 1:]).backward()

@@ -151,7 +151,7 @@ def _measure(
     if not processes.any(processes.main and MEASURED in work):
         stages.start("Sensitivity", measuring.units)
         forward, back = measuring.finished()
-        if back >= 0 or forward >= 0:
+        if back >= 0 or forward > 0:
             layer, way = (decoder.layers - back, "backwards ") if back >= 0 else (forward - 1, "")
             stages.resumed(f"goes on {way}after layer {layer}")
         measuring.run(stages.advance)
