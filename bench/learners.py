@@ -14,7 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from common import bundle_of
-from pocketzo.export.layout import Layout
+from pocketzo.export.layerwise import block_of, each_gradient
+from pocketzo.export.layout import Layout, Scope
 from pocketzo.export.reference import reference_nll, torch_nll
 from pocketzo.runtime.config import TuneConfig
 from pocketzo.runtime.engines import Engine, open_engine
@@ -25,11 +26,10 @@ from pocketzo.runtime.loop import State, zo_step
 from pocketzo.runtime.tasks import Task
 from pocketzo.runtime.tuned import Tuned
 from pocketzo.toolkit.calibration import read_text, windows
-from pocketzo.toolkit.checkpoint import Checkpoint, find_source, open_checkpoint
-from pocketzo.toolkit.mask import choose_mask
-from pocketzo.toolkit.pipeline import ExportConfig, first_layer, gather, layer_of
-from pocketzo.toolkit.sensitivity import sensitivity
+from pocketzo.toolkit.mask import Rule, add_layers, choose_mask
+from pocketzo.toolkit.pipeline import ExportConfig, first_layer
 from safetensors.torch import load_file, save_file
+from whole import Whole, open_whole
 
 DENSITY = 1e-3
 TORCH_EPS = 1e-3
@@ -259,32 +259,61 @@ def evaluate_model(model: Any, task: Task, examples: Sequence[Example]) -> Evalu
     return evaluate(TorchModel(model), task, examples, Tuned(np.zeros(1, np.float32), np.zeros(len(task.labels))))
 
 
-def statistics(opened: Checkpoint, setting: Setting) -> dict[str, torch.Tensor]:
+def squared_gradients(opened: Whole) -> dict[str, torch.Tensor]:
+    """The sensitivity of every linear layer on the built-in text, as a whole."""
+    text, source = read_text(None)
+    tokens, _ = windows(text, source, opened.tokenizer, 32, min(256, opened.decoder.context_tokens))
+    weights = {x.name: opened.model.get_submodule(x.name).weight for x in opened.decoder.linears()}
+    f = {name: torch.zeros_like(weight) for name, weight in weights.items()}
+
+    def square(name: str, gradient: torch.Tensor) -> None:
+        f[name].addcmul_(gradient, gradient)
+
+    opened.model.requires_grad_(False)
+    with each_gradient(weights, square):
+        for ids in torch.from_numpy(tokens)[:, None]:
+            logits = opened.model(input_ids=ids, use_cache=False).logits
+            torch.nn.functional.cross_entropy(logits[0, :-1], ids[0, 1:]).backward()
+    return f
+
+
+def statistics(opened: Whole, setting: Setting) -> dict[str, torch.Tensor]:
     """The sensitivity of every linear layer on the built-in text, kept for the next run."""
     path = setting.cache / f"{setting.checkpoint.stem}-sensitivity.safetensors"
     if not path.exists():
-        text, source = read_text(None)
-        length = min(256, opened.decoder.context_tokens)
-        tokens, _ = windows(text, source, opened.tokenizer, 32, length)
-        found = sensitivity(opened.model, [x.name for x in opened.decoder.linears()], tokens)
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(found, path)
+        save_file(squared_gradients(opened), path)
     return load_file(path)
 
 
-def layout_of(opened: Checkpoint, setting: Setting, kind: str, everywhere: bool = False) -> Layout:
+def layout_of(opened: Whole, setting: Setting, kind: str, everywhere: bool = False) -> Layout:
     """The 0.1 % that a method tunes, by `kind`: channels or weights by sensitivity, or weights at random or by size.
 
     The sensitive ones are the product's own, so not from the first layers, unless `everywhere`.
     """
     if kind in ("channels", "weights"):
-        first = 0 if everywhere else first_layer(ExportConfig(), opened)
+        first = 0 if everywhere else first_layer(ExportConfig(), opened.decoder)
         found = statistics(opened, setting)
-        return choose_mask(found, kind, DENSITY, tunable=lambda name: layer_of(name) >= first).layout
+        return chosen(found, kind, lambda name: block_of(name) >= first)
     generator = torch.Generator().manual_seed(0)
     weights = {x.name: opened.model.get_submodule(x.name).weight.detach() for x in opened.decoder.linears()}
     score = {n: torch.rand(w.shape, generator=generator) if kind == "random" else w.abs() for n, w in weights.items()}
-    return choose_mask(score, "weights", DENSITY).layout
+    return chosen(score, "weights", lambda name: True)
+
+
+def chosen(score: dict[str, torch.Tensor], scope: Scope, tunable: Callable[[str], bool]) -> Layout:
+    """The 0.1 % of the highest score (fp32 [rows, columns] each)."""
+    rule = Rule({name: (x.shape[0], x.shape[1]) for name, x in score.items()}, scope, DENSITY, tunable=tunable)
+    return choose_mask(add_layers({}, score, rule), rule).layout
+
+
+def gather(layout: Layout, tensor_of: Callable[[str], torch.Tensor]) -> np.ndarray:
+    """The entries of `layout` from the tensors that `tensor_of(layer)` gives, fp32 [K]."""
+    parts = []
+    for layer in layout.layers:
+        rows, columns = layer.index(layout.scope)
+        parts.append(tensor_of(layer.layer).detach()[torch.from_numpy(rows), torch.from_numpy(columns)])
+    return torch.cat(parts).float().numpy()
 
 
 def torch_zero_order(kind: str) -> Callable[[Setting], Learner]:
@@ -342,10 +371,10 @@ def lora(setting: Setting) -> Learner:
     return Adam(setting, model, dict.fromkeys(p for p in wrapped.parameters() if p.requires_grad))
 
 
-def opened_model(setting: Setting) -> Checkpoint:
+def opened_model(setting: Setting) -> Whole:
     """The checkpoint in fp32 with nothing to differentiate yet."""
     torch.set_num_threads(setting.threads or torch.get_num_threads())
-    opened = open_checkpoint(find_source(str(setting.checkpoint)))
+    opened = open_whole(setting.checkpoint)
     opened.model.requires_grad_(False)
     return opened
 

@@ -21,12 +21,12 @@ import torch
 from common import ROOT, machine, table
 from learners import Setting, layout_of, opened_model, statistics
 from learning import Sets
+from pocketzo.export.layerwise import block_of
 from pocketzo.export.layout import Layout
 from pocketzo.runtime.examples import Example, collate
 from pocketzo.runtime.label_bias import fit, followed, log_probabilities
-from pocketzo.toolkit.checkpoint import Checkpoint
-from pocketzo.toolkit.pipeline import layer_of
 from safetensors.numpy import load_file, save_file
+from whole import Whole
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ def splits(options: argparse.Namespace, name: str) -> tuple[Split, Split, dict[s
     return made[0], made[1], load_file(known)
 
 
-def describe(opened: Checkpoint, layout: Layout, f: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
+def describe(opened: Whole, layout: Layout, f: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
     """Of each value: its column's sensitivity a weight, its layer's weight rms in the chosen columns, and its depth."""
     sensitivity, rms, depth = [], [], []
     for layer in layout.layers:
@@ -221,7 +221,7 @@ def describe(opened: Checkpoint, layout: Layout, f: dict[str, torch.Tensor]) -> 
         count = layer.rows * len(columns)
         sensitivity.append(f[layer.layer][:, columns].mean(0).repeat_interleave(layer.rows).numpy())
         rms.append(np.full(count, float(weight.square().mean().sqrt()), np.float32))
-        depth.append(np.full(count, layer_of(layer.layer) / opened.decoder.layers, np.float32))
+        depth.append(np.full(count, block_of(layer.layer) / opened.decoder.layers, np.float32))
     return {name: np.concatenate(x) for name, x in {"sensitivity": sensitivity, "rms": rms, "depth": depth}.items()}
 
 

@@ -29,7 +29,7 @@ from pocketzo.runtime.bundle import open_bundle
 from pocketzo.runtime.engines import open_engine
 from pocketzo.runtime.examples import Batch
 from pocketzo.toolkit.calibration import read_text, windows
-from pocketzo.toolkit.checkpoint import Checkpoint, find_source, open_checkpoint
+from whole import Whole, open_whole
 
 GROUP, TOKENS = 32, 512
 CALIBRATION_ROWS = 2048
@@ -83,7 +83,7 @@ QUANTIZERS: dict[str, Callable[[np.ndarray], Any]] = {
 }
 
 
-def activations(opened: Checkpoint, names: list[str]) -> dict[str, np.ndarray]:
+def activations(opened: Whole, names: list[str]) -> dict[str, np.ndarray]:
     """Some rows of the input of every layer, on the built-in calibration text."""
     text, source = read_text(None)
     tokens, _ = windows(text, source, opened.tokenizer, 8, min(256, opened.decoder.context_tokens))
@@ -136,7 +136,7 @@ def main() -> None:
     parser.add_argument("--ours-only", action="store_true")
     options = parser.parse_args()
     logging.disable(logging.INFO)
-    opened = open_checkpoint(find_source(str(options.model)))
+    opened = open_whole(options.model)
     opened.model.requires_grad_(False)
     characters = options.windows * TOKENS * 12
     ids = opened.tokenizer.backend_tokenizer.encode(

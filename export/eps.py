@@ -7,12 +7,9 @@ against the directional derivative by torch on the same dequantized weights.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
-import torch
 from pocketzo.runtime.directions import directions
 from pocketzo.runtime.engines import Engine
 from pocketzo.runtime.eps_window import TRUSTED
@@ -21,9 +18,7 @@ from pocketzo.runtime.examples import Batch, Example, collate
 from pocketzo.runtime.loop import mean_loss
 from pocketzo.runtime.manifest import EpsPoint
 
-from .layout import Layout
-from .reference import torch_nll
-
+Once = Callable[[str, Callable[[], dict[str, np.ndarray]]], dict[str, np.ndarray]]
 GRID = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 DIRECTIONS, EXAMPLES, TOKENS = 6, 16, 16
 SEED = 2913
@@ -33,29 +28,34 @@ SLACK, GOOD_ENOUGH = 1.2, 0.02
 
 def eps_curve(
     engine: Engine,
-    model: Any,
-    layout: Layout,
+    gradient: np.ndarray,
+    batch: Batch,
     values: np.ndarray,
-    tokens: np.ndarray,
     progress: Callable[[int], None] = lambda units: None,
+    once: Once = lambda name, measure: measure(),
 ) -> list[EpsPoint]:
     """Error and correlation of the projected gradient at each eps of GRID. Raises BadInput if none gives a number.
 
-    `model` is torch's, with the artifact's dequantized weights and `values` (fp32 [K]) in place; `tokens` is real text,
-    cut into a batch of EXAMPLES sequences of TOKENS. `progress` is told 1 after each pair of passes.
+    `gradient` (fp32 [K]) is that of the mean loss of `batch`, as `eps_batch` makes it, at `values` (fp32 [K]) with the
+    artifact's dequantized weights. `progress` is told 1 after each pair of passes; `once(name, measure)` may keep what
+    is measured at an eps.
     """
-    batch = _batch(tokens, model.config.vocab_size)
     z = directions(SEED, 0, DIRECTIONS, len(values))
-    exact = z.astype(np.float64) @ value_gradient(model, layout, batch)
-    curve = []
-    for eps in GRID:
+    exact = z.astype(np.float64) @ gradient
+
+    def measure(eps: float) -> dict[str, np.ndarray]:
         measured = []
         for row in np.float32(eps) * z:
             plus, minus = mean_loss(engine.forward(batch, np.stack([values + row, values - row])).nll, batch.label_ids)
             measured.append((plus - minus) / (2 * eps))
             progress(1)
+        return {"measured": np.array(measured, dtype=np.float64)}
+
+    curve = []
+    for eps in GRID:
+        measured = once(f"eps-{eps:g}", lambda eps=eps: measure(eps))["measured"]  # type: ignore[misc]
         if np.isfinite(measured).all():  # the loss may overflow at the largest eps
-            curve.append(_point(eps, np.array(measured), exact))
+            curve.append(_point(eps, measured, exact))
     if not curve:
         bad_input("the artifact", "its loss is not a finite number at any eps", "Check the checkpoint's weights")
     return curve
@@ -68,42 +68,8 @@ def best_eps(curve: Sequence[EpsPoint]) -> float:
     return max(point.eps for point in curve if point.error <= limit)
 
 
-def value_gradient(model: Any, layout: Layout, batch: Batch) -> np.ndarray:
-    """The gradient of the mean loss of `batch` by the values, fp32 [K]; one layer's full gradient at a time."""
-    with _gradients(model, layout) as found:
-        labels = torch.from_numpy((batch.label_ids >= 0).sum(axis=1))
-        (torch_nll(model, batch).sum(dim=1) / labels).mean().backward()
-    return np.concatenate([found[layer.layer] for layer in layout.layers])
-
-
-@contextmanager
-def _gradients(model: Any, layout: Layout) -> Iterator[dict[str, np.ndarray]]:
-    """Collect each sensitive layer's entries of the gradient as it is complete, and free the rest."""
-    found: dict[str, np.ndarray] = {}
-    weights, handles = [], []
-    for parameter in model.parameters():
-        parameter.requires_grad_(False)
-    for layer in layout.layers:
-        weight = model.get_submodule(layer.layer).weight
-        index = tuple(torch.from_numpy(i) for i in layer.index(layout.scope))
-
-        def collect(parameter: torch.Tensor, name: str = layer.layer, index: Any = index) -> None:
-            assert parameter.grad is not None
-            found[name] = parameter.grad[index].numpy()
-            parameter.grad = None
-
-        weights.append(weight)
-        handles.append(weight.requires_grad_(True).register_post_accumulate_grad_hook(collect))
-    try:
-        yield found
-    finally:
-        for weight, handle in zip(weights, handles, strict=True):
-            handle.remove()
-            weight.requires_grad_(False)
-
-
-def _batch(tokens: np.ndarray, vocabulary: int) -> Batch:
-    """Sequences spread over the text, each scored at its last token; shorter ones if the text is short."""
+def eps_batch(tokens: np.ndarray, vocabulary: int) -> Batch:
+    """EXAMPLES sequences of TOKENS over real text, each scored at its last token; shorter if the text is short."""
     length = max(2, min(TOKENS, len(tokens) // 2))
     starts = np.linspace(0, len(tokens) - length - 1, EXAMPLES).astype(int)
     rows = [tokens[start : start + length + 1].tolist() for start in starts]

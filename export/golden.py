@@ -11,8 +11,9 @@ import numpy as np
 from pocketzo.runtime.directions import STREAM_DIRECTIONS, directions, philox_words
 from pocketzo.runtime.examples import Example, collate
 
+from .layerwise import Layerwise
 from .layout import Layout
-from .reference import reference_nll
+from .reference import layerwise_nll
 
 TOLERANCE = {1: 1e-3, 4: 0.5}
 """largest difference of nll (nats) by accuracy level; int8 activations round differently on each kind of CPU"""
@@ -23,8 +24,8 @@ TOKENS = max(LENGTHS) + 1
 """real tokens that golden vectors need"""
 
 
-def golden_vectors(model: Any, layout: Layout, values: np.ndarray, window: np.ndarray) -> dict[str, Any]:
-    """The tensors of golden.safetensors for `model` (torch, dequantized weights), from a window of real tokens.
+def golden_vectors(decoder: Layerwise, layout: Layout, values: np.ndarray, window: np.ndarray) -> dict[str, Any]:
+    """The tensors of golden.safetensors for `decoder` (of dequantized weights), from a window of real tokens.
 
     P = 2 (values +- eps z, as in a step), B = 2 of unequal length, S = 2 positions with two labels each, one position
     padded, and words that are not the whole vocabulary.
@@ -34,8 +35,7 @@ def golden_vectors(model: Any, layout: Layout, values: np.ndarray, window: np.nd
         tokens = window[b : b + length + 1].tolist()
         positions = [length // 2, length - 1][b:]
         examples.append(Example(tokens[:-1], positions, [t for p in positions for t in tokens[p : p + 2]], "golden"))
-    vocabulary = model.config.vocab_size
-    words = np.array([word for word in range(vocabulary) if word % 7])
+    words = np.array([word for word in range(decoder.config.vocab_size) if word % 7])
     batch = collate(examples, words)
     z = directions(SEED, STEP, 1, len(values)) * np.float32(EPS)
     perturbed = np.concatenate([values + z, values - z])
@@ -45,7 +45,7 @@ def golden_vectors(model: Any, layout: Layout, values: np.ndarray, window: np.nd
         "label_ids": batch.label_ids,
         "words": batch.words,
         "values": perturbed,
-        "nll": reference_nll(model, layout, batch, perturbed),
+        "nll": layerwise_nll(decoder, layout, batch, perturbed),
         "philox_words": philox_words(SEED, STREAM_DIRECTIONS, STEP, ROW, WORDS),
         "philox_seed_step_row": np.array([SEED, STEP, ROW], dtype=np.int64),
     }

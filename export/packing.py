@@ -27,6 +27,16 @@ class Quantized:
     columns: int
     bits: Bits = 4
 
+    @classmethod
+    def unpack(
+        cls, codes: np.ndarray, scales: np.ndarray, zero_points: np.ndarray, columns: int, bits: Bits
+    ) -> Quantized:
+        """From `packed_codes()`, `scales` and `packed_zero_points()`."""
+        rows, groups = scales.shape
+        if bits == 4:
+            codes, zero_points = (np.stack([x & 15, x >> 4], axis=-1) for x in (codes, zero_points))
+        return cls(codes.reshape(rows, -1), scales, zero_points.reshape(rows, -1)[:, :groups], columns, bits)
+
     @property
     def group_size(self) -> int:
         """Weights that share one scale and zero point."""
@@ -35,9 +45,9 @@ class Quantized:
     def dequantize(self) -> np.ndarray:
         """The weight that an engine multiplies by, fp32 [R, C]."""
         rows, groups = self.scales.shape
-        codes = self.codes.reshape(rows, groups, -1).astype(np.float32)
-        scales = self.scales.astype(np.float32)
-        weight = (codes - self.zero_points[..., None].astype(np.float32)) * scales[..., None]
+        weight = self.codes.reshape(rows, groups, -1).astype(np.float32)
+        weight -= self.zero_points[..., None].astype(np.float32)
+        weight *= self.scales[..., None].astype(np.float32)
         return weight.reshape(rows, -1)[:, : self.columns]
 
     def packed_codes(self) -> np.ndarray:

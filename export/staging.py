@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 from pocketzo.runtime.errors import BadInput, NotEnoughRoom, bad_input
@@ -31,7 +29,7 @@ def check_destination(out: Path, force: bool, needed_bytes: int = 0) -> None:
     free = shutil.disk_usage(parent).free
     if free < needed_bytes:
         raise NotEnoughRoom(
-            f"{out}: the bundle needs about {needed_bytes / 1e6:.0f} MB and its disk has {free / 1e6:.0f} MB free."
+            f"{out}: the export needs about {needed_bytes / 1e6:.0f} MB and its disk has {free / 1e6:.0f} MB free."
             " Free some space or choose another disk."
         )
 
@@ -49,22 +47,12 @@ def _check_replaceable(out: Path) -> None:
             bad_input(path, "is not part of the bundle, so --force does not remove it", "Move it away first")
 
 
-@contextlib.contextmanager
-def staged(out: Path) -> Iterator[Path]:
-    """A temporary folder beside `out` that takes its place if the body succeeds and is removed if it does not.
-
-    Raises DiskFull or BadInput if the disk refuses a write.
-    """
+def publish(folder: Path, out: Path) -> None:
+    """Let `folder`, a bundle beside `out`, take its place. Raises DiskFull or BadInput if the disk refuses."""
     out = out.resolve()
-    temporary = out.with_name(f".{out.name}.part-{os.getpid()}")
-    try:
-        with disk_errors(out):
-            temporary.mkdir(parents=True)
-            yield temporary
-            _flush(temporary)
-            _swap(temporary, out)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with disk_errors(out):
+        _flush(folder)
+        _swap(folder, out)
 
 
 def _flush(folder: Path) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,32 +22,52 @@ _TYPES = {
 }
 
 
-class WeightsFile:
-    """Appends tensors as they are made, so that only one is in memory; large ones begin on a page."""
+Region = tuple[int, int, str, list[int]]
+"""where a tensor lies: offset and length in bytes, numpy's name of its type, shape"""
 
-    def __init__(self, path: Path) -> None:
+
+class WeightsFile:
+    """Appends tensors as they are made, so that only one is in memory; large ones begin on a page.
+
+    With `regions`, those of an earlier one, it goes on in the same file after the first `end` bytes.
+    """
+
+    def __init__(self, path: Path, regions: Mapping[str, Region] | None = None, end: int = 0) -> None:
         self.path = path
-        self._file: BinaryIO = open(path, "wb")  # noqa: SIM115
-        self._regions: dict[str, tuple[int, int, np.dtype, tuple[int, ...]]] = {}
+        self.regions: dict[str, Region] = dict(regions or {})
+        self._file: BinaryIO = open(path, "rb+" if end else "wb")  # noqa: SIM115
+        self._file.truncate(end)
+        self._file.seek(end)
 
     def add(self, name: str, array: np.ndarray) -> None:
         """Append `array` under `name`, little-endian and contiguous."""
         alignment = PAGE if array.nbytes >= 16 * PAGE else CACHE_LINE
         self._file.write(b"\0" * (-self._file.tell() % alignment))
-        self._regions[name] = (self._file.tell(), array.nbytes, array.dtype, array.shape)
+        self.regions[name] = (self._file.tell(), array.nbytes, array.dtype.name, list(array.shape))
         self._file.write(np.ascontiguousarray(array).data)
 
+    def flush(self) -> int:
+        """Everything so far on disk; returns how many bytes that is."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        return self._file.tell()
+
     def __contains__(self, name: str) -> bool:
-        return name in self._regions
+        return name in self.regions
+
+    def read(self, name: str) -> np.ndarray:
+        """The array that was added under `name`; the file must be flushed or closed."""
+        offset, length, dtype, shape = self.regions[name]
+        return np.fromfile(self.path, np.uint8, length, offset=offset).view(dtype).reshape(shape)
 
     def tensor(self, name: str, shape: Sequence[int] | None = None, alias: str | None = None) -> ir.ExternalTensor:
         """A reference to the bytes of `name` for a graph, optionally in another shape and under another name."""
-        offset, length, dtype, stored = self._regions[name]
+        offset, length, dtype, stored = self.regions[name]
         return ir.ExternalTensor(
             self.path.name,
             offset,
             length,
-            _TYPES[dtype],
+            _TYPES[np.dtype(dtype)],
             shape=ir.Shape(shape or stored),
             name=alias or name,
             base_dir=self.path.parent,

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import torch
 from pocketzo.export.decoder import Decoder, check_family, check_model_type, read_decoder
+from pocketzo.export.layerwise import TensorOf, rotary_embedding, skeleton
 from pocketzo.runtime.errors import BadInput, PocketzoError, bad_input
 from pocketzo.runtime.files import combined_sha256, read_json
+
+from .tensors import StoredTensors
 
 HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
 HUB_FILES = ["*.safetensors", "*.json", "*.jinja", "tokenizer.model"]
@@ -32,6 +37,11 @@ class Source:
         """What transformers' loaders need to know beside the folder."""
         return {"gguf_file": self.gguf} if self.gguf else {}
 
+    @property
+    def where(self) -> Path:
+        """What messages name: the folder or the GGUF file."""
+        return self.folder / self.gguf if self.gguf else self.folder
+
     def hash(self) -> str:
         """SHA-256 over the names and SHA-256 of the weight files."""
         return combined_sha256(self.weights)
@@ -39,12 +49,20 @@ class Source:
 
 @dataclass
 class Checkpoint:
-    """An opened checkpoint: the transformers model in fp32, its decoder description and its tokenizer."""
+    """An opened checkpoint: configuration, decoder description, tokenizer, and its tensors by name, fp32 each."""
 
     source: Source
-    model: Any
+    config: Any
     decoder: Decoder
     tokenizer: Any
+    tensor: TensorOf
+    shapes: dict[str, Any]
+    """of all tensors, a tied table once"""
+
+    @property
+    def parameters(self) -> int:
+        """Parameters of the model, a tied table counted once."""
+        return sum(math.prod(shape) for shape in self.shapes.values())
 
 
 def find_source(checkpoint: str) -> Source:
@@ -140,48 +158,73 @@ def _check_gguf(path: Path) -> None:
 
 
 def open_checkpoint(source: Source) -> Checkpoint:
-    """Load the model in fp32 and its tokenizer. No remote code is run.
+    """Read the configuration and the tokenizer, and find every tensor. No remote code is run.
 
-    Raises BadInput if the architecture is not supported, or a tensor or the tokenizer is missing.
+    Tensors of safetensors files are read when they are asked for; a GGUF file is loaded as a whole, because
+    transformers, which knows its names for tensors, does it so. Raises BadInput if the architecture is not supported,
+    or a tensor or the tokenizer is missing.
     """
-    import torch
+    where = source.where
+    if source.gguf:
+        model = load_whole(source)
+        config, tensors = model.config, dict(model.named_parameters())
+        shapes = {name: tensor.shape for name, tensor in tensors.items()}
+
+        def tensor(name: str) -> Any:
+            return tensors[name].detach()
+    else:
+        with _loading(where) as transformers:
+            config = transformers.AutoConfig.from_pretrained(source.folder, local_files_only=True)
+            check_family(config, where)
+            shapes = {name: tensor.shape for name, tensor in skeleton(config).named_parameters()}
+        tensor = StoredTensors(source.weights, shapes, bool(config.tie_word_embeddings), where)
+    tokenizer = _open_tokenizer(source, where)
+    if (largest := max(tokenizer.get_vocab().values())) >= config.vocab_size:
+        bad_input(
+            where,
+            f"its tokenizer has token {largest}, and the model's vocabulary ends at {config.vocab_size - 1}",
+            "Use the tokenizer that belongs to the model",
+        )
+    rotary = rotary_embedding(config)
+    decoder = read_decoder(
+        config, rotary.inv_freq.float().numpy(), float(getattr(rotary, "attention_scaling", 1.0)), where
+    )
+    return Checkpoint(source, config, decoder, tokenizer, tensor, shapes)
+
+
+def load_whole(source: Source) -> Any:
+    """transformers' own model of the whole checkpoint in fp32. Raises BadInput as `open_checkpoint` does."""
+    where = source.where
+    with _loading(where) as transformers:
+        config = transformers.AutoConfig.from_pretrained(source.folder, local_files_only=True, **source.options)
+        check_family(config, where)
+        model, info = transformers.AutoModelForCausalLM.from_pretrained(
+            source.folder,
+            dtype=torch.float32,
+            local_files_only=True,
+            use_safetensors=True,
+            output_loading_info=True,
+            attn_implementation="sdpa",
+            **source.options,
+        )
+    if missing := sorted(info["missing_keys"]):
+        bad_input(where, f"lacks {len(missing)} tensors, such as {missing[0]}", "Copy the checkpoint again")
+    return model.eval()
+
+
+@contextlib.contextmanager
+def _loading(where: Path) -> Iterator[Any]:
+    """transformers without its progress bars, any error of whose loaders means that the files do not make a model."""
     import transformers
 
     transformers.logging.set_verbosity_error()
-    where = source.folder / source.gguf if source.gguf else source.folder
     try:
-        with contextlib.redirect_stderr(io.StringIO()):  # the loaders draw progress bars of their own
-            config = transformers.AutoConfig.from_pretrained(source.folder, local_files_only=True, **source.options)
-            check_family(config, where)
-            loaded: Any = transformers.AutoModelForCausalLM.from_pretrained(
-                source.folder,
-                dtype=torch.float32,
-                local_files_only=True,
-                use_safetensors=True,
-                output_loading_info=True,
-                attn_implementation="sdpa",
-                **source.options,
-            )
+        with contextlib.redirect_stderr(io.StringIO()):
+            yield transformers
     except (PocketzoError, MemoryError):
         raise
-    except Exception as e:  # any other error of the loaders means that the files do not make a model
+    except Exception as e:
         raise BadInput(f"{where}: cannot be loaded ({_first_line(e)}). Copy the checkpoint again.") from e
-    model, info = loaded
-    if missing := sorted(info["missing_keys"]):
-        bad_input(where, f"lacks {len(missing)} tensors, such as {missing[0]}", "Copy the checkpoint again")
-    tokenizer = _open_tokenizer(source, where)
-    if (largest := max(tokenizer.get_vocab().values())) >= model.config.vocab_size:
-        bad_input(
-            where,
-            f"its tokenizer has token {largest}, and the model's vocabulary ends at {model.config.vocab_size - 1}",
-            "Use the tokenizer that belongs to the model",
-        )
-    rotary = model.model.rotary_emb
-    decoder = read_decoder(
-        model.config, rotary.inv_freq.float().numpy(), float(getattr(rotary, "attention_scaling", 1.0)), where
-    )
-    model.eval()
-    return Checkpoint(source, model, decoder, tokenizer)
 
 
 def _open_tokenizer(source: Source, where: Path) -> Any:
@@ -192,7 +235,7 @@ def _open_tokenizer(source: Source, where: Path) -> Any:
             tokenizer = transformers.AutoTokenizer.from_pretrained(
                 source.folder, local_files_only=True, **source.options
             )
-    except Exception as e:  # as above
+    except Exception as e:  # any error of the loader means that the files do not make a tokenizer
         bad_input(where, f"its tokenizer cannot be loaded ({_first_line(e)})", "Add the model's tokenizer.json")
     if not getattr(tokenizer, "is_fast", False):
         bad_input(where, "its tokenizer has no tokenizer.json form", "Convert it with transformers first")
@@ -201,8 +244,3 @@ def _open_tokenizer(source: Source, where: Path) -> Any:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
-def parameter_count(model: Any) -> int:
-    """Parameters of the model, a tied table counted once."""
-    return sum(int(np.prod(p.shape)) for p in model.parameters())

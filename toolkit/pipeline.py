@@ -2,41 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import contextlib
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
-import torch
 from pocketzo.export.assemble import WEIGHTS, Contents, assemble, set_eps
-from pocketzo.export.eps import DIRECTIONS, GRID, eps_curve
+from pocketzo.export.decoder import Decoder
+from pocketzo.export.dequantized import Dequantized
+from pocketzo.export.eps import DIRECTIONS, GRID, eps_batch, eps_curve
 from pocketzo.export.golden import golden_vectors
-from pocketzo.export.layout import Layout, Scope, SensitiveLayer
-from pocketzo.export.staging import check_destination, staged
+from pocketzo.export.layerwise import Layerwise, block_of
+from pocketzo.export.layout import Scope
+from pocketzo.export.reference import value_gradient
+from pocketzo.export.staging import check_destination, publish
 from pocketzo.export.weights_file import WeightsFile
+from pocketzo.runtime import __version__
 from pocketzo.runtime.bundle import Bundle, open_bundle
 from pocketzo.runtime.engines import open_engine
-from pocketzo.runtime.errors import PocketzoError, bad_input
-from pocketzo.runtime.manifest import Model, Quantization
+from pocketzo.runtime.errors import DiskFull, Interrupted, PocketzoError, bad_input
+from pocketzo.runtime.files import disk_errors
+from pocketzo.runtime.manifest import Calibration, Model, Quantization
 from pocketzo.runtime.tasks import make_task
 from pocketzo.runtime.tokenizer import Tokenizer
 from pocketzo.runtime.verify import Verdict, verify
 from tokenizers import Tokenizer as Backend
 
 from .calibration import read_text, windows
-from .checkpoint import Checkpoint, find_source, open_checkpoint, parameter_count
-from .importance import importance
-from .mask import Mask, check_density, choose_mask
-from .quantize import quantize
-from .sensitivity import sensitivity
+from .checkpoint import Checkpoint, Source, find_source, open_checkpoint
+from .mask import Rule, check_density, choose_mask
+from .processes import Processes
+from .room import needed_bytes, size_of, work_path
+from .sensitivity import Sensitivity, SensitivityPass
+from .store import BUNDLE, Storing
+from .work_folder import WorkFolder
 
 GROUP_SIZE: Literal[32] = 32
 EMBEDDING_GROUP_SIZE: dict[int, Literal[32, 64]] = {4: 32, 8: 64}
 """by bits"""
 SKIPPED = 0.3
 """share of the blocks, from the first, that are not tuned: what they change is more noise and less signal"""
-EMBEDDING, HEAD = "model.embed_tokens", "lm_head"
+MEASURED = "measured"
+"""kept in the work folder when the sensitivity of the whole model is"""
 
 
 @dataclass(frozen=True)
@@ -63,78 +74,190 @@ class Stages(Protocol):
     def advance(self, units: int) -> None:
         """So much more of the stage is done."""
 
+    def resumed(self, text: str) -> None:
+        """The stage was begun by an export that was stopped; `text` says where it goes on."""
+
 
 def export_bundle(
     checkpoint: str, out: Path, config: ExportConfig, task: dict[str, Any] | None, force: bool, stages: Stages
-) -> tuple[Bundle, Verdict]:
+) -> tuple[Bundle, Verdict] | None:
     """Make a bundle of `checkpoint` at `out` and run its golden vectors.
 
+    The model is read layer by layer, and what is finished stays in a work folder beside `out` until the bundle is
+    there: an export that was stopped or killed goes on from it. Of several processes all measure sensitivity, and all
+    but the main one, which get None, are done then.
+
     Raises BadInput for a checkpoint, calibration text or option that cannot be used, or if `out` exists (unless
-    `force`); NotEnoughRoom if the disk is too full.
+    `force`); NotEnoughRoom if the disk is too full; Interrupted, on Ctrl-C, once there is something to go on from.
     """
     check_density(config.density)
     check_destination(out, force)
     text, source_name = read_text(config.calibration)
     stages.start("Reading the checkpoint", 0)
-    source = find_source(checkpoint)
+    source, processes = find_source(checkpoint), Processes()
     opened = open_checkpoint(source)
-    check_destination(out, force, parameter_count(opened.model))
-    first = first_layer(config, opened)
+    first = first_layer(config, opened.decoder)
     if task is not None:
         _check_task(task, opened)
     tokens = min(config.window_tokens, opened.decoder.context_tokens)
     calibration_windows, calibration = windows(text, source_name, opened.tokenizer, config.windows, tokens)
+    shapes = {linear.name: (linear.rows, linear.columns) for linear in opened.decoder.linears()}
+    rule = Rule(shapes, config.scope, config.density, config.per_layer, lambda name: block_of(name) >= first)
+    path = work_path(out, processes)
+    check_destination(out, force, needed_bytes(opened, calibration_windows, rule) - size_of(path))
+    with _kept_if_stopped(out, WorkFolder(path, _key(source, config, text, processes))) as work:
+        found = _measure(opened, rule, calibration_windows, work, processes, stages)
+        if found is None:
+            return None
+        export = _Export(opened, rule, config, first, found, calibration_windows, calibration, task, work, stages)
+        verdict = export.build(out)
+        publish(work.path / BUNDLE, out)
+        work.remove()
+    return open_bundle(out, hashes=False), verdict
 
-    stages.start("Sensitivity", calibration_windows.size)
-    names = [linear.name for linear in opened.decoder.linears()]
-    with importance(opened.model, names) as channel_importance:
-        f = sensitivity(opened.model, names, calibration_windows, stages.advance)
-    mask = choose_mask(f, config.scope, config.density, config.per_layer, lambda name: layer_of(name) >= first)
-    values = gather(mask.layout, lambda name: opened.model.get_submodule(name).weight)
-    sensitivities = gather(mask.layout, f.__getitem__)
 
-    with staged(out) as folder:
-        with WeightsFile(folder / WEIGHTS) as store:
-            stages.start("4-bit weights", parameter_count(opened.model))
-            quantization = _quantization(config)
-            _store_weights(opened, mask.layout, channel_importance, quantization, store, stages)
-        stages.start("Graph, golden vectors and hashes", 0)
-        golden = golden_vectors(opened.model, mask.layout, values, calibration_windows.reshape(-1))
-        contents = _contents(
-            opened, mask, config, first, quantization, values, sensitivities, golden, task, calibration
-        )
-        manifest = assemble(folder, store, contents)
-        engine = open_engine("onnx", staged_bundle := open_bundle(folder, hashes=False))
-        verdict = verify(staged_bundle, engine)
+@contextlib.contextmanager
+def _kept_if_stopped(out: Path, work: WorkFolder) -> Iterator[WorkFolder]:
+    """Keep the work folder when what stopped the export may not stop it again, and say so; remove it otherwise."""
+    go_on = f"What is finished is saved in {work.path}; the same command goes on from there."
+    with work:
+        try:
+            with disk_errors(out):
+                yield work
+        except KeyboardInterrupt:
+            raise Interrupted(f"interrupted. {go_on}") from None
+        except DiskFull as e:
+            raise DiskFull(f"{out}: the disk is full. Free some space. {go_on}") from e
+        except PocketzoError:
+            work.remove()
+            raise
+
+
+def _key(source: Source, config: ExportConfig, text: str, processes: Processes) -> str:
+    """SHA-256 of everything that finished work depends on; of a checkpoint's files names, sizes and times suffice."""
+    paths = {*source.weights, *source.folder.glob("*.json")} if source.gguf is None else set(source.weights)
+    files = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in sorted(paths)]
+    settings = {**asdict(config), "calibration": hashlib.sha256(text.encode()).hexdigest()}
+    content = [__version__, files, settings, processes.rank, processes.count]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _measure(
+    opened: Checkpoint, rule: Rule, tokens: np.ndarray, work: WorkFolder, processes: Processes, stages: Stages
+) -> Sensitivity | None:
+    """Sensitivity and importance for the main process; None for the others, whose work folders go."""
+    decoder = Layerwise(opened.config, opened.tensor, processes.device)
+    measuring = SensitivityPass(decoder, rule, tokens, work, processes)
+    if not processes.any(processes.main and MEASURED in work):
+        stages.start("Sensitivity", measuring.units)
+        forward, back = measuring.finished()
+        if back >= 0 or forward > 0:
+            layer, way = (decoder.layers - back, "backwards ") if back >= 0 else (forward - 1, "")
+            stages.resumed(f"goes on {way}after layer {layer}")
+        measuring.run(stages.advance)
+        if processes.main:
+            work.keep(MEASURED, {})
+        processes.all(True)
+    if not processes.main:
+        work.remove()
+        return None
+    measuring.clear()
+    return measuring.result()
+
+
+class _Export:
+    """What remains of an export once its sensitivity is known: mask, weights, graph, golden vectors, eps."""
+
+    def __init__(
+        self,
+        opened: Checkpoint,
+        rule: Rule,
+        config: ExportConfig,
+        first: int,
+        found: Sensitivity,
+        tokens: np.ndarray,
+        calibration: Calibration,
+        task: dict[str, Any] | None,
+        work: WorkFolder,
+        stages: Stages,
+    ) -> None:
+        self._opened, self._config, self._first, self._task = opened, config, first, task
+        self._tokens, self._calibration, self._work, self._stages = tokens, calibration, work, stages
+        self._mask, self._importance = choose_mask(found.statistics, rule), found.importance
+        self._quantization = _quantization(config)
+
+    def build(self, out: Path) -> Verdict:
+        """The whole bundle in the work folder, and the verdict of its golden vectors; `out` names it in messages."""
+        store, values = self._store()
+        self._stages.start("Graph, golden vectors and hashes", 0)
+        opened, layout, work = self._opened, self._mask.layout, self._work
+        tensor = Dequantized(store, opened.decoder, self._quantization, layout, values)
+        decoder, tokens = Layerwise(opened.config, tensor), self._tokens.reshape(-1)
+        golden = work.once("golden", lambda: golden_vectors(decoder, layout, values, tokens))
+        folder = work.path / BUNDLE
+        for path in folder.iterdir():
+            if path.name != WEIGHTS:  # left by an export that was killed
+                path.unlink()
+        manifest = assemble(folder, store, self._contents(values, golden))
+        batch = eps_batch(tokens, opened.decoder.vocabulary)
+        gradient = work.once("gradient", lambda: {"gradient": value_gradient(decoder, layout, batch)})["gradient"]
+        engine = open_engine("onnx", bundle := open_bundle(folder, hashes=False))
+        verdict = verify(bundle, engine)
         if not verdict.passed:
             raise PocketzoError(
                 f"{out}: the exported graph is {verdict.difference:.3g} nats off the reference, and the limit is"
                 f" {verdict.tolerance:g}; the bundle was not written. This is a fault in pocketzo or the engine."
             )
-        stages.start("Fitting eps", len(GRID) * DIRECTIONS)
-        text_tokens = calibration_windows.reshape(-1)
-        set_eps(folder, manifest, eps_curve(engine, opened.model, mask.layout, values, text_tokens, stages.advance))
-        del staged_bundle, engine
-    return open_bundle(out, hashes=False), verdict
+        self._stages.start("Fitting eps", len(GRID) * DIRECTIONS)
+        set_eps(folder, manifest, eps_curve(engine, gradient, batch, values, self._stages.advance, work.once))
+        return verdict
+
+    def _store(self) -> tuple[WeightsFile, np.ndarray]:
+        storing = Storing(self._opened, self._mask.layout, self._importance, self._quantization, self._work)
+        self._stages.start("4-bit weights", self._opened.parameters)
+        if storing.finished:
+            self._stages.resumed(
+                f"goes on after {list(storing.units)[storing.finished - 1].replace('-', ' of layer ')}"
+            )
+        return storing.run(self._stages.advance)
+
+    def _contents(self, values: np.ndarray, golden: dict[str, np.ndarray]) -> Contents:
+        decoder, template = self._opened.decoder, self._opened.tokenizer.chat_template
+        return Contents(
+            decoder=decoder,
+            layout=self._mask.layout,
+            values=values,
+            sensitivity=self._mask.sensitivity,
+            golden=golden,
+            tokenizer_json=self._opened.tokenizer.backend_tokenizer.to_str(),
+            chat_template=template if isinstance(template, str) else None,
+            model=Model(
+                name=self._opened.source.name,
+                family=self._opened.config.model_type,
+                checkpoint_sha256=self._opened.source.hash(),
+                parameters=self._opened.parameters,
+                layers=decoder.layers,
+                hidden_size=decoder.hidden,
+                intermediate_size=decoder.intermediate,
+                vocabulary=decoder.vocabulary,
+                context_tokens=decoder.context_tokens,
+                tied_embedding=decoder.tied_embedding,
+                eos_token_id=self._opened.tokenizer.eos_token_id,
+            ),
+            calibration=self._calibration,
+            quantization=self._quantization,
+            density=self._config.density,
+            per_layer=self._config.per_layer,
+            first_layer=self._first,
+            captured=self._mask.captured,
+            eligible_weights=self._mask.eligible_weights,
+            task=self._task,
+        )
 
 
-def gather(layout: Layout, tensor_of: Callable[[str], torch.Tensor]) -> np.ndarray:
-    """The entries of `layout` from the tensors that `tensor_of(layer)` gives, fp32 [K]."""
-    parts = []
-    for layer in layout.layers:
-        rows, columns = layer.index(layout.scope)
-        parts.append(tensor_of(layer.layer).detach()[torch.from_numpy(rows), torch.from_numpy(columns)])
-    return torch.cat(parts).float().numpy()
-
-
-def layer_of(name: str) -> int:
-    """The number of the block that a linear layer belongs to ("model.layers.7.mlp.up_proj": 7)."""
-    return int(name.split(".")[2])
-
-
-def first_layer(config: ExportConfig, opened: Checkpoint) -> int:
+def first_layer(config: ExportConfig, decoder: Decoder) -> int:
     """The first block with tuned values. Raises BadInput if there is no such block."""
-    layers = opened.decoder.layers
+    layers = decoder.layers
     if config.first_layer is None:
         return round(SKIPPED * layers)
     if not 0 <= config.first_layer < layers:
@@ -149,92 +272,6 @@ def _quantization(config: ExportConfig) -> Quantization:
         embedding_bits=config.embedding_bits,
         embedding_group_size=EMBEDDING_GROUP_SIZE[config.embedding_bits],
         accuracy_level=config.accuracy_level,
-    )
-
-
-def _store_weights(
-    opened: Checkpoint,
-    layout: Layout,
-    channel_importance: dict[str, torch.Tensor],
-    quantization: Quantization,
-    store: WeightsFile,
-    stages: Stages,
-) -> None:
-    """Quantize every weight into `store`, and put the dequantized weight in the model's place for the reference."""
-    with torch.no_grad():
-        tables = [EMBEDDING] if opened.decoder.tied_embedding else [EMBEDDING, HEAD]
-        names = [*channel_importance, *tables]
-        for name in names:
-            weight = opened.model.get_submodule(name).weight
-            sensitive = _sensitive(layout, layout.of(name), weight)
-            if name in tables:
-                bits, group_size = quantization.embedding_bits, quantization.embedding_group_size
-            else:
-                bits, group_size = quantization.weight_bits, quantization.group_size
-            known = channel_importance.get(name, torch.ones(weight.shape[1]))
-            quantized = quantize(weight, known, group_size, sensitive, bits)
-            store.add(f"{name}.codes", quantized.packed_codes())
-            store.add(f"{name}.scales", quantized.scales)
-            store.add(f"{name}.zero_points", quantized.packed_zero_points())
-            dequantized = torch.from_numpy(quantized.dequantize())
-            weight.copy_(dequantized if sensitive is None else torch.where(sensitive, weight, dequantized))
-            stages.advance(weight.numel())
-        for name, parameter in opened.model.named_parameters():
-            if name.removesuffix(".weight") not in names and not name.startswith(HEAD):
-                store.add(name, parameter.detach().numpy())
-
-
-def _sensitive(layout: Layout, layer: SensitiveLayer | None, weight: torch.Tensor) -> torch.Tensor | None:
-    if layer is None:
-        return None
-    mask = torch.zeros(weight.shape, dtype=torch.bool)
-    rows, columns = layer.index(layout.scope)
-    mask[torch.from_numpy(rows), torch.from_numpy(columns)] = True
-    return mask
-
-
-def _contents(
-    opened: Checkpoint,
-    mask: Mask,
-    config: ExportConfig,
-    first: int,
-    quantization: Quantization,
-    values: np.ndarray,
-    sensitivities: np.ndarray,
-    golden: dict[str, Any],
-    task: dict[str, Any] | None,
-    calibration: Any,
-) -> Contents:
-    decoder, template = opened.decoder, opened.tokenizer.chat_template
-    return Contents(
-        decoder=decoder,
-        layout=mask.layout,
-        values=values,
-        sensitivity=sensitivities,
-        golden=golden,
-        tokenizer_json=opened.tokenizer.backend_tokenizer.to_str(),
-        chat_template=template if isinstance(template, str) else None,
-        model=Model(
-            name=opened.source.name,
-            family=opened.model.config.model_type,
-            checkpoint_sha256=opened.source.hash(),
-            parameters=parameter_count(opened.model),
-            layers=decoder.layers,
-            hidden_size=decoder.hidden,
-            intermediate_size=decoder.intermediate,
-            vocabulary=decoder.vocabulary,
-            context_tokens=decoder.context_tokens,
-            tied_embedding=decoder.tied_embedding,
-            eos_token_id=opened.tokenizer.eos_token_id,
-        ),
-        calibration=calibration,
-        quantization=quantization,
-        density=config.density,
-        per_layer=config.per_layer,
-        first_layer=first,
-        captured=mask.captured,
-        eligible_weights=mask.eligible_weights,
-        task=task,
     )
 
 

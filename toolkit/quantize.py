@@ -5,6 +5,8 @@ The error of a group is sum_j m_j (w_j - (q_j - zero_point) scale)^2, where m_j 
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import torch
 from pocketzo.export.packing import Bits, Quantized
@@ -15,7 +17,8 @@ SHRINKS = np.linspace(1.0, 0.6, 9)
 REFINEMENTS = 2
 FLOOR = 1e-4
 """share of a layer's mean importance that every channel counts at least, so that no weight is free to go anywhere"""
-ROWS = 4096
+CHUNK = 1 << 15
+"""weights done at a time: they stay in the cache, and torch starts no threads of its own for so few"""
 
 
 def quantize(
@@ -28,15 +31,18 @@ def quantize(
     """Quantize `weight` (fp32 [R, C]) under the `importance` (fp32 [C]) of its input channels.
 
     Entries where `sensitive` (bool [R, C]) holds are kept elsewhere in fp32: they dequantize to exactly 0 and their
-    error counts nothing. Rows are done `ROWS` at a time, so that memory does not grow with the matrix.
+    error counts nothing. Rows are done about `CHUNK` weights at a time, on as many threads as torch has.
     """
-    parts = []
     floor = importance.mean() * FLOOR + torch.finfo(torch.float32).tiny
-    for start in range(0, len(weight), ROWS):
-        rows = slice(start, start + ROWS)
-        held = None if sensitive is None else sensitive[rows]
-        m = (importance + floor).expand_as(weight[rows])
-        parts.append(_quantize_rows(weight[rows], m, group_size, held, 2**bits - 1))
+    rows = max(1, CHUNK // weight.shape[1])
+
+    def chunk(start: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        part = weight[start : start + rows]
+        held = None if sensitive is None else sensitive[start : start + rows]
+        return _quantize_rows(part, (importance + floor).expand_as(part), group_size, held, 2**bits - 1)
+
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        parts = list(pool.map(chunk, range(0, len(weight), rows)))
     codes, scales, zero_points = (torch.cat(p).numpy() for p in zip(*parts, strict=True))
     return Quantized(codes.reshape(len(weight), -1), scales, zero_points, weight.shape[1], bits)
 
@@ -62,9 +68,13 @@ def _codes(w: torch.Tensor, scale: torch.Tensor, zero: torch.Tensor, levels: int
     return torch.round(w / scale[..., None] + zero[..., None]).clamp_(0, levels)
 
 
-def _error(w: torch.Tensor, m: torch.Tensor, scale: torch.Tensor, zero: torch.Tensor, levels: int) -> torch.Tensor:
-    off = (_codes(w, scale, zero, levels) - zero[..., None]) * scale[..., None] - w
-    return (m * off * off).sum(-1)
+def _error(
+    w: torch.Tensor, m: torch.Tensor, steps: torch.Tensor, scale: torch.Tensor, zero: torch.Tensor, levels: int
+) -> torch.Tensor:
+    """The error of each group; `steps` is w / scale, which several zero points share."""
+    off = (steps + zero[..., None]).round_().clamp_(0, levels)
+    off.sub_(zero[..., None]).mul_(scale[..., None]).sub_(w)
+    return (m * off).mul_(off).sum(-1)
 
 
 def _search(w: torch.Tensor, m: torch.Tensor, levels: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -74,9 +84,7 @@ def _search(w: torch.Tensor, m: torch.Tensor, levels: int) -> tuple[torch.Tensor
     best = (torch.full_like(full, torch.inf), full, torch.zeros_like(full))
     for shrink in SHRINKS:
         scale = _stored(full * float(shrink))
-        middle = torch.round(-low * float(shrink) / scale)
-        for shift in (-1, 0, 1):
-            best = _better(best, w, m, scale, (middle + shift).clamp(0, levels), levels)
+        best = _better(best, w, m, scale, torch.round(-low * float(shrink) / scale), levels)
     return best[1], best[2]
 
 
@@ -89,12 +97,12 @@ def _refine(
     w: torch.Tensor, m: torch.Tensor, scale: torch.Tensor, zero: torch.Tensor, levels: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The scale that is best for the codes at hand (weighted least squares), if it is better."""
-    steps = _codes(w, scale, zero, levels) - zero[..., None]
-    fitted = (m * steps * w).sum(-1) / (m * steps * steps).sum(-1).clamp(min=1e-30)
+    codes = _codes(w, scale, zero, levels).sub_(zero[..., None])
+    weighed = m * codes
+    fitted = (weighed * w).sum(-1) / weighed.mul_(codes).sum(-1).clamp(min=1e-30)
     fitted = torch.where(fitted > 0, _stored(fitted), scale)
-    best = (_error(w, m, scale, zero, levels), scale, zero)
-    for shift in (-1, 0, 1):
-        best = _better(best, w, m, fitted, (zero + shift).clamp(0, levels), levels)
+    best = (_error(w, m, w / scale[..., None], scale, zero, levels), scale, zero)
+    best = _better(best, w, m, fitted, zero, levels)
     return best[1], best[2]
 
 
@@ -103,9 +111,14 @@ def _better(
     w: torch.Tensor,
     m: torch.Tensor,
     scale: torch.Tensor,
-    zero: torch.Tensor,
+    middle: torch.Tensor,
     levels: int,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    error = _error(w, m, scale, zero, levels)
-    less = error < best[0]
-    return tuple(torch.where(less, new, old) for new, old in zip((error, scale, zero), best, strict=True))  # type: ignore[return-value]
+    """`best` (error, scale, zero point), or `scale` with `middle` or a neighbour of it as zero point where better."""
+    steps = w / scale[..., None]
+    for shift in (-1, 0, 1):
+        zero = (middle + shift).clamp_(0, levels)
+        error = _error(w, m, steps, scale, zero, levels)
+        less = error < best[0]
+        best = tuple(torch.where(less, new, old) for new, old in zip((error, scale, zero), best, strict=True))  # type: ignore[assignment]
+    return best

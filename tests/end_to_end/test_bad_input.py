@@ -237,8 +237,12 @@ def test_disk_that_fills_up_leaves_no_bundle(cli, tiny_checkpoint, tmp_path):
         done = cli("export", tiny_checkpoint, "--out", tmp_path / "out", "--windows", 2, "--window-tokens", 32)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    refused(done, "the disk is full", str(tmp_path / "out"))
-    assert list(tmp_path.iterdir()) == []
+    refused(done, "the disk is full", str(tmp_path / "out"), "the same command goes on")
+    assert [p.name for p in tmp_path.iterdir()] == [".out.work"]
+    done = cli("export", tiny_checkpoint, "--out", tmp_path / "out", "--windows", 2, "--window-tokens", 32)
+    assert done.code == 0
+    assert "goes on after" in done.err
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
 def test_disk_too_small_is_found_before_the_work(cli, tiny_checkpoint, tmp_path, monkeypatch):

@@ -107,17 +107,27 @@ def test_a_stopped_run_saves_what_it_has(tiny_bundle, files, number):
     assert (files / "run/values.safetensors").exists()
 
 
-def test_a_stopped_export_says_so_and_leaves_nothing(cli, tiny_checkpoint, tmp_path, monkeypatch):
+def test_a_stopped_export_says_how_to_go_on(cli, tiny_checkpoint, tmp_path, monkeypatch):
     from pocketzo.toolkit import pipeline
 
     def stop(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipeline, "assemble", stop)
-    done = cli("export", tiny_checkpoint, "--out", tmp_path / "out", "--windows", 2, "--window-tokens", 32)
+    arguments = ["export", tiny_checkpoint, "--out", tmp_path / "out", "--windows", 2, "--window-tokens", 32]
+    with monkeypatch.context() as patched:
+        patched.setattr(pipeline, "find_source", stop)
+        done = cli(*arguments)
     assert done.code == 130
     assert "pocketzo: interrupted; nothing was left half-written." in done.err
     assert list(tmp_path.iterdir()) == []
+    with monkeypatch.context() as patched:
+        patched.setattr(pipeline, "assemble", stop)
+        done = cli(*arguments)
+    assert done.code == 130
+    assert f"What is finished is saved in {tmp_path}/.out.work; the same command goes on" in " ".join(done.err.split())
+    done = cli(*arguments, "--density", 0.02)
+    assert done.code == 0
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
 def test_help_is_quick_to_import_and_imports_nothing_heavy():

@@ -13,9 +13,10 @@ import numpy as np
 import onnx
 import torch
 from onnx.external_data_helper import load_external_data_for_model
+from pocketzo.export.layerwise import Layerwise
 from pocketzo.export.layout import Layout, SensitiveLayer
 from pocketzo.runtime.bundle import Bundle
-from pocketzo.toolkit.checkpoint import find_source, open_checkpoint
+from pocketzo.toolkit.checkpoint import find_source, load_whole
 from safetensors.numpy import load_file
 
 
@@ -45,7 +46,7 @@ def unpack(arrays: dict[str, np.ndarray], name: str, columns: int) -> np.ndarray
 
 def dequantized_model(checkpoint: Path, bundle: Bundle) -> Any:
     """transformers' model of `checkpoint` with every weight replaced by what the bundle's graph holds."""
-    model = open_checkpoint(find_source(str(checkpoint))).model
+    model = load_whole(find_source(str(checkpoint)))
     proto = onnx.load(bundle.directory / "step.onnx", load_external_data=False)
     load_external_data_for_model(proto, str(bundle.directory))
     arrays = {t.name: onnx.numpy_helper.to_array(t) for t in proto.graph.initializer}
@@ -57,3 +58,9 @@ def dequantized_model(checkpoint: Path, bundle: Bundle) -> Any:
             else:
                 parameter.copy_(torch.from_numpy(arrays[name].copy()))
     return model
+
+
+def layerwise_of(model: Any) -> Layerwise:
+    """The same weights, run block by block."""
+    tensors = dict(model.named_parameters())
+    return Layerwise(model.config, lambda name: tensors[name].detach())

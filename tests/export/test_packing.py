@@ -20,6 +20,15 @@ def random_weight(rows: int, columns: int, group: int, seed: int = 0, bits: int 
     return Quantized(codes.reshape(rows, -1), scales, zero_points, columns, bits)
 
 
+@given(st.integers(1, 5), st.integers(1, 100), st.sampled_from([16, 32]), st.integers(0, 99), st.sampled_from([4, 8]))
+def test_unpacking_is_the_reverse(rows, columns, group, seed, bits):
+    weight = random_weight(rows, columns, group, seed, bits)
+    back = Quantized.unpack(weight.packed_codes(), weight.scales, weight.packed_zero_points(), columns, bits)
+    np.testing.assert_array_equal(back.codes, weight.codes)
+    np.testing.assert_array_equal(back.zero_points, weight.zero_points)
+    assert (back.columns, back.bits) == (columns, bits)
+
+
 @given(st.integers(1, 5), st.integers(1, 100), st.sampled_from([16, 32]), st.integers(0, 99))
 def test_packing_loses_nothing(rows, columns, group, seed):
     weight = random_weight(rows, columns, group, seed)

@@ -6,12 +6,22 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pocketzo.runtime.errors import BadInput
-from pocketzo.toolkit.mask import choose_mask
+from pocketzo.toolkit.mask import Rule, add_layers
+from pocketzo.toolkit.mask import choose_mask as choose_from_statistics
 
 
 def statistics(seed: int, shapes: list[tuple[int, int]]) -> dict[str, torch.Tensor]:
     rng = np.random.default_rng(seed)
     return {f"layer{i}": torch.from_numpy(rng.random(s).astype(np.float32) ** 4) for i, s in enumerate(shapes)}
+
+
+def choose_mask(f, scope, density, per_layer=False, tunable=lambda name: True):
+    """The mask chosen from statistics that come layer by layer, the last first."""
+    rule = Rule({name: tuple(t.shape) for name, t in f.items()}, scope, density, per_layer, tunable)
+    known = {}
+    for name in reversed(f):
+        known |= add_layers(known, {name: f[name]}, rule)
+    return choose_from_statistics(known, rule)
 
 
 SHAPES = st.lists(st.tuples(st.integers(1, 9), st.integers(1, 12)), min_size=1, max_size=5)
@@ -62,6 +72,23 @@ def test_channels_are_the_best_columns_by_sensitivity_per_weight_within_the_budg
         return
     mask = choose_mask(f, "channels", density)
     assert {(s.layer, int(c)) for s in mask.layout.layers for c in s.entries} == taken
+
+
+@settings(deadline=None)
+@given(st.integers(0, 99), SHAPES, DENSITY, st.sampled_from(["channels", "weights"]))
+def test_what_is_kept_of_a_layer_is_little_and_enough(seed, shapes, density, scope):
+    f = statistics(seed, shapes)
+    rule = Rule({name: tuple(t.shape) for name, t in f.items()}, scope, density)
+    together = add_layers({}, f, rule)
+    assert sum(s.f.numel() for s in together.values()) <= rule.budget
+    if not any(len(s.entries) for s in together.values()):
+        return
+    mask, whole = choose_mask(f, scope, density), choose_from_statistics(together, rule)
+    assert [(s.layer, s.entries.tolist()) for s in mask.layout.layers] == [
+        (s.layer, s.entries.tolist()) for s in whole.layout.layers
+    ]
+    at = [f[s.layer].numpy()[s.index(scope)] for s in mask.layout.layers]
+    np.testing.assert_array_equal(mask.sensitivity, np.concatenate(at))
 
 
 def test_order_of_values_is_the_order_of_the_index():

@@ -69,5 +69,5 @@ def test_row_chunks_give_what_one_piece_gives(monkeypatch):
     torch.manual_seed(0)
     weight, f = torch.randn(10, 64), torch.rand(64)
     whole = quantize(weight, f, 32).dequantize()
-    monkeypatch.setattr("pocketzo.toolkit.quantize.ROWS", 3)
+    monkeypatch.setattr("pocketzo.toolkit.quantize.CHUNK", 200)
     np.testing.assert_array_equal(quantize(weight, f, 32).dequantize(), whole)

@@ -1,55 +1,147 @@
-"""Sensitivity against torch autograd, one window at a time."""
+"""Sensitivity and importance against torch autograd and transformers' own hooks on the whole model."""
 
 import numpy as np
 import pytest
 import torch
-from pocketzo.toolkit.checkpoint import find_source, open_checkpoint
-from pocketzo.toolkit.sensitivity import sensitivity
+from pocketzo.export.layerwise import Layerwise
+from pocketzo.runtime.errors import BadInput
+from pocketzo.toolkit.checkpoint import find_source, load_whole, open_checkpoint
+from pocketzo.toolkit.mask import Rule, add_layers, choose_mask
+from pocketzo.toolkit.processes import Processes
+from pocketzo.toolkit.sensitivity import SensitivityPass
+from pocketzo.toolkit.work_folder import WorkFolder
 
-
-@pytest.fixture(scope="module")
-def opened(tiny_checkpoint):
-    return open_checkpoint(find_source(str(tiny_checkpoint)))
-
+from ..conftest import make_checkpoint
 
 WINDOWS = np.random.default_rng(0).integers(0, 512, (3, 20))
+FAMILIES = {
+    "llama": {},
+    "llama untied": {"tie_word_embeddings": False, "attention_bias": True, "mlp_bias": True},
+    "mistral": {"sliding_window": None},
+    "qwen2": {},
+    "qwen3": {},
+}
 
 
-def test_it_is_the_sum_of_squared_gradients_of_each_window(opened):
-    names = [linear.name for linear in opened.decoder.linears()] + ["model.embed_tokens"]
-    f = sensitivity(opened.model, names, WINDOWS)
-    weights = {n: opened.model.get_submodule(n).weight for n in names}
-    expected = {n: torch.zeros_like(w) for n, w in weights.items()}
-    for window in WINDOWS:
-        ids = torch.from_numpy(window)[None]
-        for w in weights.values():
-            w.requires_grad_(True)
-        loss = opened.model(input_ids=ids, labels=ids).loss
-        for name, gradient in zip(names, torch.autograd.grad(loss, list(weights.values())), strict=True):
-            expected[name] += gradient**2
+@pytest.fixture(autouse=True)
+def exact(monkeypatch):
+    """fp32 products, as in what the pass is compared with."""
+    monkeypatch.setattr("pocketzo.toolkit.sensitivity.PRECISION", "highest")
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def checkpoint(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("family") / "model"
+    make_checkpoint(folder, request.param.split()[0], num_hidden_layers=3, **FAMILIES[request.param])
+    return find_source(str(folder))
+
+
+def rule_of(opened, scope="channels"):
+    shapes = {linear.name: (linear.rows, linear.columns) for linear in opened.decoder.linears()}
+    return Rule(shapes, scope, 0.02, tunable=lambda name: not name.startswith("model.layers.0."))
+
+
+def measuring(opened, folder, scope="channels", tensor=None):
+    decoder = Layerwise(opened.config, tensor or opened.tensor)
+    return SensitivityPass(decoder, rule_of(opened, scope), WINDOWS, WorkFolder(folder, "key"), Processes())
+
+
+def whole(source, names):
+    """F and importance by autograd on the whole model, which is what transformers makes of the checkpoint."""
+    model = load_whole(source).requires_grad_(False)
+    weights = {n: model.get_submodule(n).weight.requires_grad_(True) for n in names}
+    f = {n: torch.zeros_like(w) for n, w in weights.items()}
+    importance = {n: torch.zeros(w.shape[1]) for n, w in weights.items()}
+
+    def add(name, x):
+        importance[name] += x.detach().square().sum((0, 1))
+
     for name in names:
-        torch.testing.assert_close(f[name], expected[name], rtol=1e-4, atol=1e-9)
+        model.get_submodule(name).register_forward_pre_hook(lambda _, x, name=name: add(name, x[0]))
+    for window in torch.from_numpy(WINDOWS):
+        loss = model(input_ids=window[None], labels=window[None]).loss
+        for name, gradient in zip(names, torch.autograd.grad(loss, list(weights.values())), strict=True):
+            f[name] += gradient**2
+    return f, importance
 
 
-def test_no_gradient_is_left_and_progress_counts_tokens(opened):
+def entries(mask):
+    return [(s.layer, s.entries.tolist()) for s in mask.layout.layers]
+
+
+@pytest.mark.parametrize("scope", ["channels", "weights"])
+def test_block_by_block_is_the_whole_model(checkpoint, scope, tmp_path):
+    opened = open_checkpoint(checkpoint)
+    run = measuring(opened, tmp_path / "work", scope)
     counted = []
-    sensitivity(opened.model, ["model.layers.0.mlp.up_proj"], WINDOWS, counted.append)
-    assert counted == [20, 20, 20]
-    assert all(p.grad is None and not p.requires_grad for p in opened.model.parameters())
+    run.run(counted.append)
+    found, rule = run.result(), rule_of(opened, scope)
+    f, importance = whole(checkpoint, list(rule.shapes))
+    for name, statistic in found.statistics.items():
+        torch.testing.assert_close(statistic.sums, f[name].double().sum(0), rtol=1e-4, atol=1e-9)
+        torch.testing.assert_close(found.importance[name], importance[name], rtol=1e-4, atol=1e-6)
+    mask, expected = choose_mask(found.statistics, rule), choose_mask(add_layers({}, f, rule), rule)
+    assert entries(mask) == entries(expected)
+    np.testing.assert_allclose(mask.sensitivity, expected.sensitivity, rtol=1e-3)
+    assert mask.captured == pytest.approx(expected.captured, rel=1e-4)
+    assert sum(counted) == run.units
 
 
-def test_only_one_layers_gradient_is_alive_at_a_time(opened):
-    names = [linear.name for linear in opened.decoder.linears()]
-    alive = []
-    weights = [opened.model.get_submodule(n).weight for n in names]
+def test_a_pass_that_was_stopped_anywhere_goes_on(tiny_checkpoint, tmp_path):
+    opened = open_checkpoint(find_source(str(tiny_checkpoint)))
+    run = measuring(opened, tmp_path / "whole")
+    run.run()
+    expected, stops, left = run.result(), [], 0
 
-    def count(parameter):
-        alive.append(sum(w.grad is not None for w in weights))
+    def stopping(name):
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise KeyboardInterrupt
+        return opened.tensor(name)
 
-    # Registered first, so it runs before the gradient is squared and freed.
-    hooks = [w.requires_grad_(True).register_post_accumulate_grad_hook(count) for w in weights]
-    sensitivity(opened.model, names, WINDOWS)
-    for hook in hooks:
-        hook.remove()
-    assert len(alive) == len(names) * len(WINDOWS)
+    for attempt in range(40):
+        left = attempt  # tensors until it stops
+        run = measuring(opened, tmp_path / "stopped", tensor=stopping)
+        try:
+            run.run()
+            break
+        except KeyboardInterrupt:
+            stops.append(run.finished())
+            run._work.__exit__()
+    assert set(stops) >= {(-1, -1), (0, -1), (1, -1), (2, -1), (2, 1)}
+    found = run.result()
+    for name, statistic in expected.statistics.items():
+        same = found.statistics[name]
+        assert all(torch.equal(getattr(statistic, x), getattr(same, x)) for x in ("sums", "entries", "f"))
+        assert torch.equal(expected.importance[name], found.importance[name])
+
+
+def test_only_one_blocks_weights_are_loaded_and_one_gradient_is_alive_at_a_time(tiny_checkpoint, tmp_path, monkeypatch):
+    from pocketzo.toolkit import sensitivity
+
+    opened = open_checkpoint(find_source(str(tiny_checkpoint)))
+    alive, real = [], sensitivity.each_gradient
+
+    def counting(weights, take):
+        def count(name, gradient):
+            alive.append(sum(w.grad is not None for w in weights.values()))
+            blocks = run._decoder._blocks
+            assert sum(p.device.type == "cpu" for p in blocks.parameters()) == sum(1 for _ in blocks[0].parameters())
+            take(name, gradient)
+
+        return real(weights, count)
+
+    monkeypatch.setattr(sensitivity, "each_gradient", counting)
+    run = measuring(opened, tmp_path / "work")
+    run.run()
+    assert len(alive) == 14 * len(WINDOWS)
     assert set(alive) == {1}
+    assert all(p.device.type == "meta" for p in run._decoder._blocks.parameters())
+
+
+def test_gradients_that_are_no_numbers_are_refused(tiny_checkpoint, tmp_path):
+    opened = open_checkpoint(find_source(str(tiny_checkpoint)))
+    run = measuring(opened, tmp_path / "work", tensor=lambda n: opened.tensor(n) * (torch.nan if "norm" in n else 1))
+    with pytest.raises(BadInput, match="not finite"):
+        run.run()

@@ -9,7 +9,7 @@ import traceback
 from typing import Annotated, Any
 
 import typer
-from pocketzo.runtime.errors import PocketzoError
+from pocketzo.runtime.errors import DiskFull, PocketzoError
 
 _debug = False
 
@@ -24,6 +24,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on sta
 Debug = Annotated[bool, typer.Option("--debug", callback=_set_debug, help="Show the traceback of an error.")]
 Engine = Annotated[str, typer.Option(help="Engine to run the graph on: onnx.")]
 Threads = Annotated[int, typer.Option(help="Threads of the engine; 0 leaves the choice to it.", min=0)]
+
+
+def first_process() -> bool:
+    """Whether this is the only process, or the one of several started together that speaks for all."""
+    return int(os.environ.get("RANK", "0")) == 0
 
 
 def report_error(error: BaseException) -> int:
@@ -42,7 +47,8 @@ def report_error(error: BaseException) -> int:
         print("pocketzo: interrupted; nothing was left half-written.", file=sys.stderr)  # noqa: T201
         return 130
     if isinstance(error, PocketzoError):
-        print(f"pocketzo: {error}", file=sys.stderr)  # noqa: T201
+        if first_process() or isinstance(error, DiskFull):
+            print(f"pocketzo: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_code
     if isinstance(error, MemoryError):
         print("pocketzo: out of memory. Choose a smaller --batch or a smaller model.", file=sys.stderr)  # noqa: T201

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .common import Debug, Json, percent, print_json, size
+from .common import Debug, Json, first_process, percent, print_json, size
+
+if TYPE_CHECKING:
+    from pocketzo.runtime.bundle import Bundle
+    from pocketzo.runtime.verify import Verdict
 
 EXAMPLES = """Examples:\n
   pocketzo export ./SmolLM2-135M --out smol.pocketzo\n
@@ -81,8 +85,13 @@ def export(
         calibration, windows, window_tokens, scope.value, density, per_layer,
         accuracy_level, embedding_bits, first_layer,  # type: ignore[arg-type]
     )  # fmt: skip
-    with StageBars(quiet=json) as stages:
-        bundle, verdict = export_bundle(checkpoint, out, config, definition, force, stages)
+    with StageBars(quiet=json or not first_process()) as stages:
+        made = export_bundle(checkpoint, out, config, definition, force, stages)
+    if made is not None:
+        _report(out, *made, json)
+
+
+def _report(out: Path, bundle: Bundle, verdict: Verdict, json: bool) -> None:
     manifest = bundle.manifest
     total = sum(entry.bytes for entry in manifest.files.values())
     if json:

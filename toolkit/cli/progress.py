@@ -65,6 +65,10 @@ class StageBars(_Bars):
         if self._current is not None:
             self.bars.advance(self._current, units)
 
+    def resumed(self, text: str) -> None:
+        """Say where the current stage goes on."""
+        self.console.print(text, highlight=False)
+
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if error is None:
             self._finish()

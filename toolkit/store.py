@@ -1,0 +1,99 @@
+"""Storing a checkpoint's weights in a bundle's weights.bin, in 4 and 8 bits, one block after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from pocketzo.export.assemble import WEIGHTS
+from pocketzo.export.dequantized import quantized_form
+from pocketzo.export.layerwise import EMBEDDING, HEAD
+from pocketzo.export.layout import Layout, SensitiveLayer
+from pocketzo.export.weights_file import WeightsFile
+from pocketzo.runtime.manifest import Quantization
+
+from .checkpoint import Checkpoint
+from .quantize import quantize
+from .work_folder import WorkFolder
+
+BUNDLE = "bundle"
+"""the folder of the bundle to be, within the work folder"""
+
+
+class Storing:
+    """Quantizes every weight of `opened` into weights.bin in `work`, where a stopped export goes on after its last
+    finished block. `importance` (fp32 [columns]) is that of each linear layer's input channels.
+    """
+
+    def __init__(
+        self,
+        opened: Checkpoint,
+        layout: Layout,
+        importance: Mapping[str, torch.Tensor],
+        quantization: Quantization,
+        work: WorkFolder,
+    ) -> None:
+        self._opened, self._layout, self._importance = opened, layout, importance
+        self._quantization, self._work = quantization, work
+        self._linears = {linear.name for linear in opened.decoder.linears()}
+        self.units: dict[str, list[str]] = {}
+        """tensors that are stored together, by the name of what is finished with them"""
+        for name in opened.shapes:
+            parts = name.split(".")
+            unit = f"weights-{parts[2]}" if len(parts) > 3 else f"weights-{name}"
+            self.units.setdefault(unit, []).append(name)
+
+    @property
+    def finished(self) -> int:
+        """Units that are stored already."""
+        return next((n for n, unit in enumerate(self.units) if unit not in self._work), len(self.units))
+
+    def run(self, progress: Callable[[int], None] = lambda weights: None) -> tuple[WeightsFile, np.ndarray]:
+        """Store what is not stored yet; returns the file, and the values (fp32 [K]) as the checkpoint has them."""
+        folder = self._work.path / BUNDLE
+        folder.mkdir(exist_ok=True)
+        done = list(self.units)[: self.finished]
+        for unit in done:
+            progress(self._weights(unit))
+        last = self._work.said(done[-1]) if done else {}
+        with WeightsFile(folder / WEIGHTS, last.get("regions"), last.get("end", 0)) as store:
+            for unit in list(self.units)[len(done) :]:
+                self._store(unit, store)
+                progress(self._weights(unit))
+        values = {}
+        for unit in self.units:
+            values.update(self._work.tensors(f"values-{unit}"))
+        return store, np.concatenate([values[layer.layer] for layer in self._layout.layers])
+
+    def _weights(self, unit: str) -> int:
+        return sum(int(np.prod(self._opened.shapes[name])) for name in self.units[unit])
+
+    def _store(self, unit: str, store: WeightsFile) -> None:
+        begin, values = store.flush(), {}
+        for name in self.units[unit]:
+            tensor, layer = self._opened.tensor(name), name.removesuffix(".weight")
+            if layer in self._linears or layer in (EMBEDDING, HEAD):
+                sensitive = self._layout.of(layer)
+                if sensitive:
+                    index = tuple(torch.from_numpy(i) for i in sensitive.index(self._layout.scope))
+                    values[layer] = tensor[index].numpy()
+                self._quantize(layer, tensor, sensitive, store)
+            else:
+                store.add(name, tensor.numpy())
+        self._work.keep(f"values-{unit}", values)
+        file = str(Path(BUNDLE) / WEIGHTS)
+        self._work.record(unit, file, begin, store.flush(), regions=store.regions)
+
+    def _quantize(self, layer: str, weight: torch.Tensor, sensitive: SensitiveLayer | None, store: WeightsFile) -> None:
+        held = None
+        if sensitive:
+            held = torch.zeros(weight.shape, dtype=torch.bool)
+            held[tuple(torch.from_numpy(i) for i in sensitive.index(self._layout.scope))] = True
+        bits, group_size = quantized_form(layer, self._quantization)
+        known = self._importance.get(layer, torch.ones(weight.shape[1]))
+        quantized = quantize(weight, known, group_size, held, bits)
+        store.add(f"{layer}.codes", quantized.packed_codes())
+        store.add(f"{layer}.scales", quantized.scales)
+        store.add(f"{layer}.zero_points", quantized.packed_zero_points())
