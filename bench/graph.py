@@ -22,7 +22,9 @@ from pocketzo.export.weights_file import WeightsFile
 from pocketzo.runtime.manifest import Quantization
 from whole import Whole, open_whole
 
-QUANTIZATION = Quantization(weight_bits=4, group_size=32, embedding_bits=4, embedding_group_size=32, accuracy_level=1)
+QUANTIZATION = Quantization(
+    weight_bits=4, group_size=32, outliers=0, embedding_bits=4, embedding_group_size=32, accuracy_level=1
+)
 
 
 def built(opened: Whole, folder: Path) -> float:

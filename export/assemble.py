@@ -63,6 +63,7 @@ class Contents:
     captured: float
     eligible_weights: int
     task: dict[str, Any] | None
+    outliers: dict[str, np.ndarray]
 
 
 def assemble(folder: Path, store: WeightsFile, contents: Contents) -> Manifest:
@@ -91,7 +92,7 @@ def _write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def _write_step(folder: Path, store: WeightsFile, contents: Contents) -> Graph:
-    model = build_step(contents.decoder, contents.layout, store, contents.quantization)
+    model = build_step(contents.decoder, contents.layout, store, contents.quantization, contents.outliers)
     ir.save(model, folder / STEP)
     return Graph(
         engine="onnx",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from pocketzo.runtime.manifest import Quantization
@@ -9,7 +11,7 @@ from pocketzo.runtime.manifest import Quantization
 from .decoder import Decoder
 from .layerwise import EMBEDDING, HEAD
 from .layout import Layout
-from .packing import Bits, Quantized
+from .packing import Bits, Quantized, Rounded
 from .weights_file import WeightsFile
 
 
@@ -21,11 +23,21 @@ def quantized_form(name: str, quantization: Quantization) -> tuple[Bits, int]:
 
 
 class Dequantized:
-    """Gives each tensor (fp32) as the artifact has it, with `values` (fp32 [K]) in the sensitive entries."""
+    """Gives each tensor (fp32) as the artifact has it, with `values` (fp32 [K]) in the sensitive entries.
+
+    `outliers` names the input channels of 8-bit weights that are stored apart.
+    """
 
     def __init__(
-        self, store: WeightsFile, decoder: Decoder, quantization: Quantization, layout: Layout, values: np.ndarray
+        self,
+        store: WeightsFile,
+        decoder: Decoder,
+        quantization: Quantization,
+        layout: Layout,
+        values: np.ndarray,
+        outliers: Mapping[str, np.ndarray],
     ) -> None:
+        self._outliers = outliers
         self._store, self._quantization, self._layout, self._values = store, quantization, layout, values
         self._columns = {linear.name: linear.columns for linear in decoder.linears()}
         self._columns.update({EMBEDDING: decoder.hidden, HEAD: decoder.hidden})
@@ -35,12 +47,18 @@ class Dequantized:
         layer = name.removesuffix(".weight")
         if f"{layer}.codes" not in self._store:
             return torch.from_numpy(self._store.read(name))
-        codes, scales, zero_points = (self._store.read(f"{layer}.{x}") for x in ("codes", "scales", "zero_points"))
-        bits, _ = quantized_form(layer, self._quantization)
-        quantized = Quantized.unpack(codes, scales, zero_points, self._columns[layer], bits)
-        weight = torch.from_numpy(quantized.dequantize())
+        weight = torch.from_numpy(self._rounded(layer) if layer in self._outliers else self._quantized(layer))
         put_values(weight, layer, self._layout, self._values)
         return weight
+
+    def _rounded(self, layer: str) -> np.ndarray:
+        parts = (self._store.read(f"{layer}.{x}") for x in ("codes", "scales", "outliers"))
+        return Rounded(*parts).dequantize(self._outliers[layer])
+
+    def _quantized(self, layer: str) -> np.ndarray:
+        codes, scales, zero_points = (self._store.read(f"{layer}.{x}") for x in ("codes", "scales", "zero_points"))
+        bits, _ = quantized_form(layer, self._quantization)
+        return Quantized.unpack(codes, scales, zero_points, self._columns[layer], bits).dequantize()
 
 
 def put_values(weight: torch.Tensor, layer: str, layout: Layout, values: np.ndarray) -> None:

@@ -1,7 +1,10 @@
-"""The 4- and 8-bit format: groups along the input with one scale and one zero point each, as MatMulNBits reads it.
+"""The two formats of frozen weights.
 
+`Quantized`, 4 or 8 bits: groups along the input with one scale and one zero point each, as MatMulNBits reads it.
 weight[r, c] = (codes[r, c] - zero_points[r, g]) * scales[r, g] with g = c // group_size. Scales are stored in fp16 and
 widened by the graph: an fp32 scale for 32 weights would cost a whole bit a weight.
+
+`Rounded`, 8 bits for an integer matmul: one scale a row, and the weights of a few input channels apart, in fp16.
 """
 
 from __future__ import annotations
@@ -63,3 +66,32 @@ class Quantized:
     def _packed(self, codes: np.ndarray) -> np.ndarray:
         """4-bit pairs of the last axis (even length) in a byte, low nibble first."""
         return codes[..., 0::2] | (codes[..., 1::2] << 4) if self.bits == 4 else codes
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """What is stored, by the last part of its name."""
+        return {
+            "codes": self.packed_codes(),
+            "scales": self.scales,
+            "zero_points": self.packed_zero_points(),
+        }
+
+
+@dataclass(frozen=True)
+class Rounded:
+    """A weight [R, C]: codes int8 [C, R], scales fp32 [R], and fp16 [outliers, R] of the input channels whose codes are
+    0 because activations are not rounded there.
+    """
+
+    codes: np.ndarray
+    scales: np.ndarray
+    outliers: np.ndarray
+
+    def dequantize(self, channels: np.ndarray) -> np.ndarray:
+        """The weight that an engine multiplies by, fp32 [R, C]; `channels` are the outliers'."""
+        weight = self.codes.T.astype(np.float32) * self.scales[:, None]
+        weight[:, channels] = self.outliers.T
+        return weight
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """What is stored, by the last part of its name."""
+        return {"codes": self.codes, "scales": self.scales, "outliers": self.outliers}

@@ -65,7 +65,7 @@ class Quantization(_Strict):
 
     weight_bits: Literal[4, 8]
     group_size: Literal[0, 16, 32, 64, 128, 256]
-    outliers: Count = 0
+    outliers: Count
     embedding_bits: Literal[4, 8]
     embedding_group_size: Literal[16, 32, 64, 128, 256]
     accuracy_level: Literal[1, 4]

@@ -37,6 +37,7 @@ from .checkpoint import Checkpoint, Source, find_source, open_checkpoint
 from .mask import Rule, check_density, choose_mask
 from .processes import Processes
 from .room import needed_bytes, size_of, work_path
+from .rounding import OUTLIERS, outlier_channels
 from .sensitivity import Sensitivity, SensitivityPass
 from .store import BUNDLE, Storing
 from .work_folder import WorkFolder
@@ -61,6 +62,7 @@ class ExportConfig:
     density: float = 1e-3
     per_layer: bool = False
     accuracy_level: Literal[1, 4] = 1
+    weight_bits: Literal[4, 8] = 4
     embedding_bits: Literal[4, 8] = 8
     first_layer: int | None = None
 
@@ -185,13 +187,14 @@ class _Export:
         self._tokens, self._calibration, self._work, self._stages = tokens, calibration, work, stages
         self._mask, self._importance = choose_mask(found.statistics, rule), found.importance
         self._quantization = _quantization(config)
+        self._outliers = outlier_channels(found.importance) if config.weight_bits == 8 else {}
 
     def build(self, out: Path) -> Verdict:
         """The whole bundle in the work folder, and the verdict of its golden vectors; `out` names it in messages."""
         store, values = self._store()
         self._stages.start("Graph, golden vectors and hashes", 0)
         opened, layout, work = self._opened, self._mask.layout, self._work
-        tensor = Dequantized(store, opened.decoder, self._quantization, layout, values)
+        tensor = Dequantized(store, opened.decoder, self._quantization, layout, values, self._outliers)
         decoder, tokens = Layerwise(opened.config, tensor), self._tokens.reshape(-1)
         golden = work.once("golden", lambda: golden_vectors(decoder, layout, values, tokens))
         folder = work.path / BUNDLE
@@ -213,8 +216,10 @@ class _Export:
         return verdict
 
     def _store(self) -> tuple[WeightsFile, np.ndarray]:
-        storing = Storing(self._opened, self._mask.layout, self._importance, self._quantization, self._work)
-        self._stages.start("4-bit weights", self._opened.parameters)
+        storing = Storing(
+            self._opened, self._mask.layout, self._importance, self._outliers, self._quantization, self._work
+        )
+        self._stages.start(f"{self._config.weight_bits}-bit weights", self._opened.parameters)
         if storing.finished:
             self._stages.resumed(
                 f"goes on after {list(storing.units)[storing.finished - 1].replace('-', ' of layer ')}"
@@ -252,6 +257,7 @@ class _Export:
             captured=self._mask.captured,
             eligible_weights=self._mask.eligible_weights,
             task=self._task,
+            outliers=self._outliers,
         )
 
 
@@ -267,8 +273,9 @@ def first_layer(config: ExportConfig, decoder: Decoder) -> int:
 
 def _quantization(config: ExportConfig) -> Quantization:
     return Quantization(
-        weight_bits=4,
-        group_size=GROUP_SIZE,
+        weight_bits=config.weight_bits,
+        group_size=GROUP_SIZE if config.weight_bits == 4 else 0,
+        outliers=0 if config.weight_bits == 4 else OUTLIERS,
         embedding_bits=config.embedding_bits,
         embedding_group_size=EMBEDDING_GROUP_SIZE[config.embedding_bits],
         accuracy_level=config.accuracy_level,

@@ -26,7 +26,7 @@ def needed_bytes(opened: Checkpoint, windows: np.ndarray, rule: Rule) -> int:
     """Bytes that the work folder takes at its largest: activations of every block, then the bundle, and statistics."""
     activations = (opened.decoder.layers + 3) * windows.size * opened.decoder.hidden * FLOAT
     statistics = int(ENTRY * min(CROWD * rule.budget, rule.weights))
-    return max(activations, opened.parameters) + statistics
+    return max(activations, opened.parameters * 5 // 4) + statistics
 
 
 def size_of(folder: Path) -> int:

@@ -16,6 +16,7 @@ from pocketzo.runtime.manifest import Quantization
 
 from .checkpoint import Checkpoint
 from .quantize import quantize
+from .rounding import rounded
 from .work_folder import WorkFolder
 
 BUNDLE = "bundle"
@@ -24,7 +25,8 @@ BUNDLE = "bundle"
 
 class Storing:
     """Quantizes every weight of `opened` into weights.bin in `work`, where a stopped export goes on after its last
-    finished block. `importance` (fp32 [columns]) is that of each linear layer's input channels.
+    finished block. `importance` (fp32 [columns]) is that of each linear layer's input channels; where `outliers` names
+    channels of a layer, its weight is rounded to 8 bits without them.
     """
 
     def __init__(
@@ -32,10 +34,11 @@ class Storing:
         opened: Checkpoint,
         layout: Layout,
         importance: Mapping[str, torch.Tensor],
+        outliers: Mapping[str, np.ndarray],
         quantization: Quantization,
         work: WorkFolder,
     ) -> None:
-        self._opened, self._layout, self._importance = opened, layout, importance
+        self._opened, self._layout, self._importance, self._outliers = opened, layout, importance, outliers
         self._quantization, self._work = quantization, work
         self._linears = {linear.name for linear in opened.decoder.linears()}
         self.units: dict[str, list[str]] = {}
@@ -91,9 +94,11 @@ class Storing:
         if sensitive:
             held = torch.zeros(weight.shape, dtype=torch.bool)
             held[tuple(torch.from_numpy(i) for i in sensitive.index(self._layout.scope))] = True
-        bits, group_size = quantized_form(layer, self._quantization)
         known = self._importance.get(layer, torch.ones(weight.shape[1]))
-        quantized = quantize(weight, known, group_size, held, bits)
-        store.add(f"{layer}.codes", quantized.packed_codes())
-        store.add(f"{layer}.scales", quantized.scales)
-        store.add(f"{layer}.zero_points", quantized.packed_zero_points())
+        if layer in self._outliers:
+            tensors = rounded(weight, known, self._outliers[layer], held).tensors()
+        else:
+            bits, group_size = quantized_form(layer, self._quantization)
+            tensors = quantize(weight, known, group_size, held, bits).tensors()
+        for part, array in tensors.items():
+            store.add(f"{layer}.{part}", array)

@@ -50,14 +50,32 @@ def dequantized_model(checkpoint: Path, bundle: Bundle) -> Any:
     proto = onnx.load(bundle.directory / "step.onnx", load_external_data=False)
     load_external_data_for_model(proto, str(bundle.directory))
     arrays = {t.name: onnx.numpy_helper.to_array(t) for t in proto.graph.initializer}
+    apart = outlier_channels(proto.graph)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             module = name.removesuffix(".weight")
-            if f"{module}.scales" in arrays:
+            if f"{module}.outliers" in arrays:
+                weight = arrays[f"{module}.codes"].T * arrays[f"{module}.scales"][:, None].astype(np.float64)
+                weight[:, apart[module]] = arrays[f"{module}.outliers"].T
+                parameter.copy_(torch.from_numpy(weight))
+            elif f"{module}.scales" in arrays:
                 parameter.copy_(torch.from_numpy(unpack(arrays, module, parameter.shape[1])))
             else:
                 parameter.copy_(torch.from_numpy(arrays[name].copy()))
     return model
+
+
+def outlier_channels(graph: onnx.GraphProto) -> dict[str, np.ndarray]:
+    """Of each layer with 8-bit weights, the input channels that the graph masks before it looks for a row's largest."""
+    makers = {name: node for node in graph.node for name in node.output}
+    found = {}
+    for node in graph.node:
+        if node.op_type == "MatMulIntegerToFloat":
+            scale = makers[makers[node.input[0]].input[1]]
+            mask = makers[makers[makers[makers[scale.input[0]].input[0]].input[0]].input[1]]
+            within = onnx.numpy_helper.to_array(mask.attribute[0].t)
+            found[node.input[1].removesuffix(".codes")] = np.flatnonzero(within == 0)
+    return found
 
 
 def layerwise_of(model: Any) -> Layerwise:

@@ -106,3 +106,16 @@ def test_perturbations_may_share_a_batch_or_have_their_own(export_once, tmp_path
     assert np.abs(nll([one], values) - nll([one, one], values)).max() <= 1e-5
     each = [nll([batch], values[p : p + 1])[0] for p, batch in enumerate((one, other))]
     assert np.abs(nll([one, other], values) - np.stack(each)).max() <= 1e-5
+
+
+@pytest.mark.parametrize("scope", ["channels", "weights"])
+def test_eight_bits_compute_what_transformers_does_up_to_their_rounding(scope, tmp_path, export_once):
+    checkpoint = tmp_path / "tiny-eight-bits"
+    make_checkpoint(checkpoint, num_hidden_layers=4, attention_bias=True)
+    bundle = open_bundle(export_once(checkpoint, scope=scope, weight_bits=8, accuracy_level=4).directory)
+    batch, start = real_batch(512), bundle.initial_values()
+    values = np.stack([start, start + 0.05])
+    expected = reference_nll(dequantized_model(checkpoint, bundle), bundle_layout(bundle), batch, values)
+    difference = open_engine("onnx", bundle).forward(batch, values).nll - expected
+    moved = np.abs(expected[0] - expected[1])[batch.label_ids >= 0]
+    assert np.sqrt(np.mean(difference**2)) <= 0.1 * np.sqrt(np.mean(moved**2))

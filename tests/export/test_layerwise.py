@@ -42,7 +42,7 @@ def test_weights_read_back_are_those_of_the_bundle(scope, export_once, tiny_chec
     opened, layout = open_checkpoint(find_source(str(tiny_checkpoint))), bundle_layout(bundle)
     model = dequantized_model(tiny_checkpoint, bundle)
     quantization, values = bundle.manifest.quantization, np.zeros(layout.count, np.float32)
-    tensor = Dequantized(store_of(bundle, tmp_path), opened.decoder, quantization, layout, values)
+    tensor = Dequantized(store_of(bundle, tmp_path), opened.decoder, quantization, layout, values, {})
     for name, parameter in model.named_parameters():
         torch.testing.assert_close(tensor(name), parameter.detach(), rtol=1e-6, atol=0)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
-from pocketzo.export.packing import Quantized
+from pocketzo.export.packing import Quantized, Rounded
 
 
 def random_weight(rows: int, columns: int, group: int, seed: int = 0, bits: int = 4) -> Quantized:
@@ -58,6 +58,25 @@ def test_matmulnbits_multiplies_by_the_dequantized_weight(rows, columns, seed, f
         "y",
     )
     np.testing.assert_allclose(y, x @ weight.dequantize().T, rtol=1e-4, atol=1e-3 * 2 ** (bits - 4))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 130), st.integers(0, 99))
+def test_an_integer_matmul_multiplies_by_the_rounded_weight(rows, columns, seed):
+    rng = np.random.default_rng(seed)
+    channels = np.sort(rng.choice(columns, min(3, columns), replace=False))
+    codes = rng.integers(-127, 128, (columns, rows), dtype=np.int8)
+    codes[channels] = 0
+    apart = rng.standard_normal((len(channels), rows)).astype(np.float16)
+    weight = Rounded(codes, rng.random(rows).astype(np.float32), apart)
+    x = rng.integers(0, 256, (3, columns), dtype=np.uint8)
+    node = helper.make_node("MatMulIntegerToFloat", ["x", "codes", "a", "scales", "z"], ["y"], domain="com.microsoft")
+    constants = {**weight.tensors(), "a": np.float32(1), "z": np.uint8(128)}
+    del constants["outliers"]
+    y = run(node, {"x": x}, {k: np.asarray(v) for k, v in constants.items()}, "y")
+    exact = x.astype(np.float32) - 128
+    y += exact[:, channels] @ apart.astype(np.float32)
+    np.testing.assert_allclose(y, exact @ weight.dequantize(channels).T, rtol=1e-4, atol=1e-1)
 
 
 @pytest.mark.parametrize("hidden", [64, 192, 576])

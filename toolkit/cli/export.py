@@ -45,9 +45,14 @@ def export(
         int | None, typer.Option(help="First layer to tune values of (default: after three tenths of them).")
     ] = None,
     accuracy_level: Annotated[
-        int, typer.Option(help="1: fp32 activations. 4: int8, often faster on phones, noisier.")
-    ] = 1,
-    weight_bits: Annotated[int, typer.Option(help="Bits of a frozen weight: 4.")] = 4,
+        int | None,
+        typer.Option(
+            help="1: fp32 activations (default with 4-bit weights). 4: int8, often faster on phones, noisier."
+        ),
+    ] = None,
+    weight_bits: Annotated[
+        int, typer.Option(help="Bits of a frozen weight: 4, or 8 for steps twice as fast with twice the memory.")
+    ] = 4,
     embedding_bits: Annotated[
         int, typer.Option(help="Bits of the embedding table and the LM head: 8, or 4 for a smaller, coarser bundle.")
     ] = 8,
@@ -65,10 +70,12 @@ def export(
     for given in engine or []:
         if given not in NAMES:
             raise UsageError(f"--engine {given}: not known. Use one of: {', '.join(NAMES)}.")
-    if accuracy_level not in (1, 4):
+    if accuracy_level not in (None, 1, 4):
         raise UsageError(f"--accuracy-level {accuracy_level}: must be 1 or 4.")
-    if weight_bits != 4:
-        raise UsageError(f"--weight-bits {weight_bits}: must be 4.")
+    if weight_bits not in (4, 8):
+        raise UsageError(f"--weight-bits {weight_bits}: must be 4 or 8.")
+    if weight_bits == 8 and accuracy_level == 1:
+        raise UsageError("--accuracy-level 1 goes with --weight-bits 4: 8-bit weights meet int8 activations (4).")
     if embedding_bits not in (4, 8):
         raise UsageError(f"--embedding-bits {embedding_bits}: must be 4 or 8.")
     if per_layer and scope is Scope.channels:
@@ -83,7 +90,7 @@ def export(
 
     config = ExportConfig(
         calibration, windows, window_tokens, scope.value, density, per_layer,
-        accuracy_level, embedding_bits, first_layer,  # type: ignore[arg-type]
+        accuracy_level or (1 if weight_bits == 4 else 4), weight_bits, embedding_bits, first_layer,  # type: ignore[arg-type]
     )  # fmt: skip
     with StageBars(quiet=json or not first_process()) as stages:
         made = export_bundle(checkpoint, out, config, definition, force, stages)
