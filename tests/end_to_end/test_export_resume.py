@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -36,12 +35,6 @@ def contents(bundle: Path) -> dict[str, bytes]:
 
 def work_of(out: Path) -> Path:
     return out.with_name(f".{out.name}.work")
-
-
-def pieces(out: Path) -> set[str]:
-    """What the journal names as finished."""
-    lines = (work_of(out) / "journal.jsonl").read_text().splitlines()[1:]
-    return {json.loads(line)["name"] for line in lines}
 
 
 STAGES = {
@@ -94,27 +87,32 @@ def test_stopped_in_any_stage(cli, tiny_checkpoint, tmp_path, monkeypatch, whole
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
+def until(process, out: Path, piece: str) -> None:
+    """Wait until an export has finished `piece`, or has ended."""
+    journal = work_of(out) / "journal.jsonl"
+    while process.poll() is None and not (journal.exists() and f'"{piece}"' in journal.read_text()):
+        time.sleep(0.0005)
+
+
 def test_killed_at_several_moments(tiny_checkpoint, tmp_path, whole):
     out = tmp_path / "out"
     command = [POCKETZO, "export", tiny_checkpoint, "--out", out, *OPTIONS]
     for piece in ("input-1", "statistics-1", "weights-0"):
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        while process.poll() is None and not (
-            work_of(out).exists() and piece in (work_of(out) / "journal.jsonl").read_text()
-        ):
-            time.sleep(0.0005)
+        until(process, out, piece)
         process.kill()
-        process.wait()
-    subprocess.run(command, check=True, capture_output=True)
+        assert process.wait() == -9
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert "goes on after weights" in " ".join(done.stderr.split())
     assert contents(out) == whole
 
 
 def test_terminated(tiny_checkpoint, tmp_path):
-    command = [POCKETZO, "export", tiny_checkpoint, "--out", tmp_path / "out", *OPTIONS, "--windows", "100"]
+    out = tmp_path / "out"
+    command = [POCKETZO, "export", tiny_checkpoint, "--out", out, *OPTIONS, "--windows", "100"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-    while not (work_of(tmp_path / "out") / "input-1").exists():
-        time.sleep(0.001)
-    process.send_signal(signal.SIGINT)
+    until(process, out, "input-1")
+    process.send_signal(signal.SIGTERM)
     err = process.communicate(timeout=60)[1]
     assert process.returncode == 130
     assert "the same command goes on from there" in " ".join(err.split())
