@@ -20,7 +20,7 @@ from pocketzo.runtime.manifest import EpsPoint
 
 Once = Callable[[str, Callable[[], dict[str, np.ndarray]]], dict[str, np.ndarray]]
 GRID = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
-DIRECTIONS, EXAMPLES, TOKENS = 6, 16, 16
+DIRECTIONS, EXAMPLES, TOKENS = 6, 8, 16
 SEED = 2913
 SLACK, GOOD_ENOUGH = 1.2, 0.02
 """an error that is this many times the least, or this small, counts as good as the least"""

@@ -50,6 +50,7 @@ class Model(_Strict):
     layers: Positive
     hidden_size: Positive
     intermediate_size: Positive
+    heads: Positive
     vocabulary: Positive
     context_tokens: Positive
     tied_embedding: bool

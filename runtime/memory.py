@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import resource
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from .config import TuneConfig
@@ -12,27 +13,65 @@ from .errors import NotEnoughRoom
 from .examples import Example
 from .manifest import Manifest
 
-INTERPRETER = 110_000_000
+PROCESS = 75_000_000
 """bytes of a Python process with numpy, tokenizers and ONNX Runtime loaded, before any model"""
+SESSION = 12_000_000
+"""bytes that a session takes beside weights and activations"""
 WORDS = 4096
 """words whose logits the step graph has in memory at once"""
+EVALUATION = 1024
+"""tokens of an evaluation batch at most"""
+FLOAT = 4
 
 
-def estimate_bytes(manifest: Manifest, batch: int, tokens: int, scored: int = 1, directions: int = 1) -> int:
-    """Peak resident bytes of the loop under ONNX Runtime, for B = `batch` examples of T = `tokens`
-    tokens with S = `scored` label positions.
+@dataclass(frozen=True)
+class Estimate:
+    """Peak resident bytes of the loop by what they hold."""
 
-    The engine keeps a rearranged copy of the quantized weights beside the file that it maps.
+    process: int
+    weights: int
+    activations: int
+    values: int
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.process + self.weights + self.activations + self.values
+
+
+def estimate(manifest: Manifest, batch: int, tokens: int, scored: int = 1, directions: int = 1) -> Estimate:
+    """The memory of a run under ONNX Runtime, for B = `batch` examples of T = `tokens` tokens with S = `scored` label
+    positions: the larger of a step's and an evaluation's.
     """
-    model = manifest.model
     perturbations = 2 * directions
-    rows = perturbations * batch * tokens
-    weights = 2 * max(entry.bytes for entry in manifest.files.values())
-    activations = 4 * rows * (8 * model.hidden_size + 3 * model.intermediate_size)
-    words = min(model.vocabulary, WORDS)
-    head = 2 * 4 * words * (model.hidden_size + perturbations * batch * scored)
-    values = 4 * manifest.values.count * (4 + 3 * perturbations)
-    return INTERPRETER + weights + activations + head + values
+    steps = _activations(manifest, perturbations * batch, tokens, scored)
+    evaluation = _activations(manifest, max(1, EVALUATION // tokens), tokens, scored)
+    values = FLOAT * manifest.values.count * (4 + 4 * perturbations)
+    return Estimate(PROCESS, _weights(manifest), max(steps, evaluation), values)
+
+
+def _weights(manifest: Manifest) -> int:
+    """Linear layers as the engine arranges them, in place of the mapped ones, and the mapped embedding table.
+
+    Scales are widened to fp32.
+    """
+    quantization, model, linear = manifest.quantization, manifest.model, manifest.values.eligible_weights
+    if quantization.weight_bits == 8:
+        layers = linear + (FLOAT + 2) * quantization.outliers * linear // model.hidden_size
+    else:
+        layers = int(linear * (4 / 8 + (FLOAT + 1 / 2) / quantization.group_size))
+    tables = model.vocabulary * model.hidden_size * (1 if model.tied_embedding else 2)
+    per_group = (FLOAT + 1) / quantization.embedding_group_size
+    return SESSION + layers + int(tables * (quantization.embedding_bits / 8 + per_group))
+
+
+def _activations(manifest: Manifest, sequences: int, tokens: int, scored: int) -> int:
+    """The MLP at its widest, the attention scores of one block, and the logits of one piece of the vocabulary."""
+    model = manifest.model
+    mlp = sequences * tokens * (4 * model.hidden_size + 5 * model.intermediate_size)
+    scores = sequences * model.heads * tokens**2
+    words = 2 * min(model.vocabulary, WORDS) * (model.hidden_size + sequences * scored)
+    return FLOAT * (mlp + scores + words)
 
 
 def head_bytes(manifest: Manifest, examples: int, labels: int) -> int:
@@ -55,7 +94,7 @@ def check_memory(manifest: Manifest, examples: Sequence[Example], config: TuneCo
     """Raises NotEnoughRoom if a run on `examples` would need more memory than there is."""
     tokens, scored = max(len(e.tokens) for e in examples), max(len(e.positions) for e in examples)
     batch = min(config.batch, len(examples))
-    needed, free = estimate_bytes(manifest, batch, tokens, scored, config.directions), available_bytes()
+    needed, free = estimate(manifest, batch, tokens, scored, config.directions).total, available_bytes()
     if examples[0].answer is not None:
         needed += head_bytes(manifest, min(config.head_examples, len(examples)), len(examples[0].targets))
     if free is not None and needed > free:

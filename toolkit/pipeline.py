@@ -244,6 +244,7 @@ class _Export:
                 layers=decoder.layers,
                 hidden_size=decoder.hidden,
                 intermediate_size=decoder.intermediate,
+                heads=decoder.heads,
                 vocabulary=decoder.vocabulary,
                 context_tokens=decoder.context_tokens,
                 tied_embedding=decoder.tied_embedding,

@@ -36,6 +36,7 @@ class OnnxEngine:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
+        options.enable_mem_pattern = False  # plans memory for each shape once more, and batches differ in length
         options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
         try:
             self._session = onnxruntime.InferenceSession(

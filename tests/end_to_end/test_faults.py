@@ -106,7 +106,7 @@ def test_memory_that_cannot_suffice_is_found_before_the_start(cli, tiny_bundle, 
 
 def test_memory_estimate_grows_with_what_a_step_holds(tiny_bundle):
     manifest = tiny_bundle.manifest
-    small = memory.estimate_bytes(manifest, 4, 32)
-    assert small < memory.estimate_bytes(manifest, 8, 32) < memory.estimate_bytes(manifest, 8, 64)
-    assert memory.estimate_bytes(manifest, 4, 32, scored=50) > small
-    assert memory.estimate_bytes(manifest, 4, 32, directions=4) > small
+    small = memory.estimate(manifest, 16, 64).total
+    assert small < memory.estimate(manifest, 32, 64).total < memory.estimate(manifest, 32, 128).total
+    assert memory.estimate(manifest, 16, 64, scored=50).total > small
+    assert memory.estimate(manifest, 16, 64, directions=4).total > small

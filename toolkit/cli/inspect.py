@@ -26,17 +26,17 @@ def inspect(
 ) -> None:
     """Show what a bundle holds: model, tuned values by layer, sensitivity, sizes, and the memory a run needs."""
     from pocketzo.runtime.bundle import open_bundle
-    from pocketzo.runtime.memory import estimate_bytes
+    from pocketzo.runtime.memory import estimate
     from rich.console import Console
     from rich.table import Table
 
     opened = open_bundle(bundle, hashes=False)
     manifest = opened.manifest
     model, values = manifest.model, manifest.values
-    memory = estimate_bytes(manifest, batch, tokens)
+    memory = estimate(manifest, batch, tokens)
     total = sum(entry.bytes for entry in manifest.files.values())
     if json:
-        content = {"hash": opened.hash, "bytes": total, "memory_bytes": memory, **manifest.model_dump()}
+        content = {"hash": opened.hash, "bytes": total, "memory_bytes": memory.total, **manifest.model_dump()}
         print_json(content)
         return
     console = Console(markup=False, highlight=False)
@@ -47,8 +47,10 @@ def inspect(
         ("vocabulary", f"{model.vocabulary:,} words, context {model.context_tokens:,} tokens"),
         (
             "weights",
-            f"{quantization.weight_bits} bits in groups of {quantization.group_size}, embedding and LM head"
-            f" {quantization.embedding_bits} bits in groups of {quantization.embedding_group_size},"
+            f"{quantization.weight_bits} bits"
+            f"{f' in groups of {quantization.group_size}' if quantization.group_size else ' a channel'},"
+            f" embedding and LM head {quantization.embedding_bits} bits in groups of"
+            f" {quantization.embedding_group_size},"
             f" accuracy level {quantization.accuracy_level}",
         ),
         (
@@ -66,7 +68,12 @@ def inspect(
         ("engines", ", ".join(f"{g.engine} {g.minimum_engine_version} or later" for g in manifest.graphs)),
         ("task", "none stored" if manifest.task is None else f"{manifest.task.kind} (default)"),
         ("size", f"{size(total)}: " + ", ".join(f"{n} {size(e.bytes)}" for n, e in manifest.files.items())),
-        ("memory", f"about {size(memory)} for a run with {batch} examples of {tokens} tokens a step"),
+        (
+            "memory",
+            f"about {size(memory.total)} for a run with {batch} examples of {tokens} tokens a step: process"
+            f" {size(memory.process)}, weights {size(memory.weights)}, activations {size(memory.activations)}, values"
+            f" {size(memory.values)}",
+        ),
         ("hash", opened.hash),
     ]:
         facts.add_row(label, text)
