@@ -39,6 +39,9 @@ lint: setup
 bench: setup model
 	$(BIN)/python bench/step.py --model $(MODEL)
 
+bench-memory: setup
+	$(BIN)/python bench/memory.py --bundle build/demo/bundle
+
 bench-graph: setup model
 	$(BIN)/python bench/graph.py --model $(MODEL)
 

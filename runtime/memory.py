@@ -13,8 +13,8 @@ from .errors import NotEnoughRoom
 from .examples import Example
 from .manifest import Manifest
 
-PROCESS = 75_000_000
-"""bytes of a Python process with numpy, tokenizers and ONNX Runtime loaded, before any model"""
+PROCESS = 88_000_000
+"""bytes of the command's process with its libraries loaded, before any model"""
 SESSION = 12_000_000
 """bytes that a session takes beside weights and activations"""
 WORDS = 4096
@@ -66,12 +66,13 @@ def _weights(manifest: Manifest) -> int:
 
 
 def _activations(manifest: Manifest, sequences: int, tokens: int, scored: int) -> int:
-    """The MLP at its widest, the attention scores of one block, and the logits of one piece of the vocabulary."""
+    """The widest of a block's MLP, its attention with all scores, and the logits of one piece of the vocabulary."""
     model = manifest.model
-    mlp = sequences * tokens * (4 * model.hidden_size + 5 * model.intermediate_size)
-    scores = sequences * model.heads * tokens**2
+    rows = sequences * tokens
+    mlp = rows * (4 * model.hidden_size + 5 * model.intermediate_size)
+    attention = rows * 4 * model.hidden_size + 2 * sequences * model.heads * tokens**2
     words = 2 * min(model.vocabulary, WORDS) * (model.hidden_size + sequences * scored)
-    return FLOAT * (mlp + scores + words)
+    return FLOAT * max(mlp, attention, words)
 
 
 def head_bytes(manifest: Manifest, examples: int, labels: int) -> int:

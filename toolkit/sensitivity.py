@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 import numpy as np
 import torch
-from pocketzo.export.layerwise import Layerwise, block_of, each_gradient, weights_of, within_block
+from pocketzo.export.layerwise import Layerwise, block_of, within_block
 from pocketzo.runtime.errors import bad_input
 
 from .mask import Rule, Statistic, add_layers
@@ -26,6 +26,10 @@ from .work_folder import WorkFolder
 
 FORWARD, BACKWARD = 1, 3
 """what a block costs each way: forward; forward again, and both factors of each product"""
+TOGETHER = 4
+"""windows that go back through a block together, so that its weights are rounded to bf16 once for all of them"""
+PIECE = 1 << 19
+"""weights whose gradient is made and squared at a time, so that it stays near the cache"""
 PRECISION = "medium"
 """of factors of matrix products: bf16, where the processor has it; the mask is the same (docs/design.md)"""
 
@@ -45,8 +49,8 @@ class SensitivityPass:
 
     The loss of a window is its mean next-token cross-entropy (nats). The input of every block goes to `work`, and so
     does what is found, so that a pass which was stopped goes on after its last block. Each of `processes` takes every
-    n-th window; F and importance are summed over them. One block's weights and F are in memory, one weight's
-    gradient, and the activations of one window.
+    n-th window; F and importance are summed over them. One block's weights and F are in memory, and the activations of
+    TOGETHER windows, but no weight's gradient as a whole.
     """
 
     def __init__(
@@ -132,17 +136,15 @@ class SensitivityPass:
         """F of block `i`, of which the statistics stay, and the gradient by its input."""
         decoder, layers = self._decoder, self._decoder.layers
         with self._work.writing(f"gradient-{i}") as file, decoder.block(i) as block:
-            weights = weights_of(block, self._names[i])
-            f = {name: torch.zeros_like(weight) for name, weight in weights.items()}
-
-            def square(name: str, gradient: torch.Tensor) -> None:
-                f[name].addcmul_(gradient, gradient)
-
-            with each_gradient(weights, square):
-                for window in range(len(self._windows)):
-                    x, gradient = (self._read(n, window) for n in (f"input-{i}", f"gradient-{i + 1}"))
+            f = {n: torch.zeros(self._rule.shapes[n], device=decoder.device) for n in self._names[i]}
+            with _squared_gradients(block, f):
+                for start in range(0, len(self._windows), TOGETHER):
+                    windows = range(start, min(start + TOGETHER, len(self._windows)))
+                    x, gradient = (
+                        torch.cat([self._read(n, w) for w in windows]) for n in (f"input-{i}", f"gradient-{i + 1}")
+                    )
                     _write(file, decoder.back(block, x, gradient))
-                    progress(self._windows.shape[1] * BACKWARD)
+                    progress(len(windows) * self._windows.shape[1] * BACKWARD)
             for name in f:
                 f[name] = self._processes.sum(f[name]).float().cpu()
                 if not torch.isfinite(f[name]).all():
@@ -193,6 +195,43 @@ def _squares(
     finally:
         for hook in hooks:
             hook.remove()
+
+
+@contextlib.contextmanager
+def _squared_gradients(block: torch.nn.Module, f: Mapping[str, torch.Tensor]) -> Iterator[None]:
+    """Add to each of `f` (fp32 [R, C], by layer) the squares of its weight's gradient in every window of a pass back.
+
+    A linear layer's gradient for one window is the product of two factors that pass by anyway: its output's gradient
+    and its input. So autograd is spared the weights, and only a piece of a gradient is ever in memory.
+    """
+    inputs: dict[str, torch.Tensor] = {}
+    handles = []
+
+    def back(name: str, gradient: torch.Tensor) -> None:
+        for x, by_output in zip(inputs.pop(name), gradient, strict=True):
+            _add_squares(f[name], by_output, x)
+
+    for name in f:
+        layer = block.get_submodule(within_block(name))
+        handles += [
+            layer.register_forward_pre_hook(lambda _, x, name=name: inputs.update({name: x[0].detach()})),
+            layer.register_full_backward_hook(lambda _, before, after, name=name: back(name, after[0])),
+        ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _add_squares(f: torch.Tensor, by_output: torch.Tensor, x: torch.Tensor) -> None:
+    """f += (by_output.T @ x)^2, for by_output [T, R] and x [T, C]."""
+    rows = max(1, PIECE // x.shape[1])
+    room = x.new_empty(min(rows, len(f)), x.shape[1])
+    for start in range(0, len(f), rows):
+        part = by_output[:, start : start + rows].T
+        gradient = torch.mm(part, x, out=room[: len(part)])
+        f[start : start + rows].addcmul_(gradient, gradient)
 
 
 def _write(file: BinaryIO, x: torch.Tensor) -> None:

@@ -1,0 +1,63 @@
+"""The memory that is predicted for a run against what the operating system saw, with a real model."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pocketzo.runtime.data import read_data
+from pocketzo.runtime.memory import estimate
+from pocketzo.runtime.tasks import make_task
+from pocketzo.runtime.tokenizer import NAME, Tokenizer
+from pocketzo.runtime.tune import encoded
+
+TASK = {
+    "kind": "classify",
+    "prompt": "Review: {text}\nSentiment:",
+    "labels": {"negative": " no", "positive": " so"},
+}
+
+
+PEAK = """
+import atexit, sys
+from pathlib import Path
+from pocketzo.toolkit.cli import main
+here = sys.argv.pop(1)
+atexit.register(lambda: Path(here).write_text(Path("/proc/self/status").read_text()))
+main()
+"""
+
+
+def peak_bytes(told: Path, *arguments: object) -> int:
+    """The largest resident set of a `pocketzo` command, as its process sees it at its end."""
+    command = [sys.executable, "-c", PEAK, *map(str, (told, *arguments))]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    line = next(line for line in told.read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads a process's peak from /proc")
+@pytest.mark.parametrize("bits", [4, 8])
+@pytest.mark.parametrize("batch", [8, 32])
+def test_a_run_takes_the_memory_that_was_predicted(bits, batch, shared, export_once, tmp_path):
+    options = {} if bits == 4 else {"weight_bits": 8, "accuracy_level": 4}
+    bundle = export_once(shared / "models/mini-llama-8m", **options)
+    (tmp_path / "task.json").write_text(json.dumps(TASK))
+    data = shared / "data/sst2"
+    lines = (data / "train.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    (tmp_path / "train.jsonl").write_text("".join(lines[:256]), encoding="utf-8")
+    lines = (data / "validation.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    (tmp_path / "held.jsonl").write_text("".join(lines[:100]), encoding="utf-8")
+    model = bundle.manifest.model
+    task = make_task(TASK, "", Tokenizer.open(bundle.directory / NAME), model.vocabulary, model.eos_token_id)
+    examples = encoded(task, read_data(tmp_path / "train.jsonl"), model.context_tokens)
+    predicted = estimate(bundle.manifest, batch, max(len(e.tokens) for e in examples)).total
+    measured = peak_bytes(
+        tmp_path / "status", "tune", bundle.directory, "--task", tmp_path / "task.json",
+        "--train", tmp_path / "train.jsonl",
+        "--validation", tmp_path / "held.jsonl", "--run", tmp_path / "run", "--steps", 20, "--batch", batch,
+    )  # fmt: skip
+    assert predicted == pytest.approx(measured, rel=0.15)
