@@ -32,6 +32,12 @@ def epoch_batches(lengths: Sequence[int], batch: int, seed: int, epoch: int) -> 
     return [batches[i] for i in permutation(seed, epoch, 1, len(batches))]
 
 
+def padding(lengths: Sequence[int], batch: int, seed: int) -> float:
+    """Share of padding among the tokens that the first epoch computes."""
+    batches = [np.asarray(lengths)[indices] for indices in epoch_batches(lengths, batch, seed, 0)]
+    return 1 - sum(int(b.sum()) for b in batches) / sum(len(b) * int(b.max()) for b in batches)
+
+
 def training_batches(examples: Sequence[Example], batch: int, seed: int, step: int = 0) -> Iterator[list[Example]]:
     """Batches without end from that of `step` (from 0) on: epoch after epoch, each in an order of its own."""
     lengths = [len(e.tokens) for e in examples]

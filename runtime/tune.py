@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .batches import training_batches
+from .batches import padding, training_batches
 from .bundle import Bundle
 from .config import LR, TuneConfig
 from .data import DataSet
@@ -77,6 +77,8 @@ class Result:
     best_step: int
     steps: int
     best_values: Path
+    padding: float
+    """share of padding among the tokens of training batches"""
 
 
 def encoded(task: Task, data: DataSet, context_tokens: int) -> list[Example]:
@@ -129,7 +131,8 @@ def tune(
                 request.check()
     before, best = progress.evaluations[0][1], progress.best
     assert best is not None
-    return Result(before, best, progress.best_step, progress.state.step, job.path / BEST)
+    waste = padding([len(e.tokens) for e in examples], config.batch, config.seed)
+    return Result(before, best, progress.best_step, progress.state.step, job.path / BEST, waste)
 
 
 def _resolved(job: Job, config: TuneConfig, resume: bool) -> TuneConfig:

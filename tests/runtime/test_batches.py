@@ -1,8 +1,9 @@
 """The order of examples: complete, like lengths together, the same for the same seed."""
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from pocketzo.runtime.batches import epoch_batches, evaluation_batches
+from pocketzo.runtime.batches import epoch_batches, evaluation_batches, padding
 from pocketzo.runtime.examples import Example
 
 LENGTHS = st.lists(st.integers(1, 60), min_size=1, max_size=200)
@@ -43,3 +44,10 @@ def test_evaluation_sees_every_example_within_the_token_limit(lengths, tokens):
     batches = list(evaluation_batches(examples, tokens))
     assert sorted(i for b in batches for i in b) == list(range(len(lengths)))
     assert all(len(b) == 1 or len(b) * max(lengths[i] for i in b) <= tokens for b in batches)
+
+
+def test_padding_is_what_a_batch_computes_beyond_its_examples():
+    assert padding([3, 3, 3, 3], 2, 0) == 0
+    assert padding([1, 4], 2, 0) == 3 / 8
+    lengths = np.random.default_rng(0).integers(5, 80, 2000).tolist()
+    assert padding(lengths, 16, 0) < 0.1 < padding(lengths[:16], 16, 0)

@@ -88,7 +88,10 @@ def tune(
     )
     head_alone = result.best_step == 0 and best != before
     when = "with the label head alone" if head_alone else f"after step {result.best_step}"
-    typer.echo(f"{change} on the validation file, best {when}. Values: {result.best_values}")
+    typer.echo(
+        f"{change} on the validation file, best {when}; {percent(result.padding)} of the tokens were padding."
+        f" Values: {result.best_values}"
+    )
 
 
 def _resumed(run: Path, given: TuneConfig, context: typer.Context) -> TuneConfig:
