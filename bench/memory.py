@@ -12,6 +12,7 @@ import argparse
 import json
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,21 +48,38 @@ def steps(folder: str, shape: str, count: str, words: str) -> dict[str, object]:
     engine.forward(replace(first, words=np.arange(2)), bundle.initial_values()[None])
     config = TuneConfig(steps=int(count), head_examples=0).resolved(bundle.manifest.estimator.eps)
     state = State(Tuned(bundle.initial_values()))
-    rng, history = np.random.default_rng(0), []
+    rng, history, seconds = np.random.default_rng(0), [], []
     for step in range(config.steps):
         length = tokens if config.steps == STEPS else int(rng.integers(2, tokens + 1))
         batch = random_batch(bundle, size, length)
-        zo_step(engine, batch if words == "all" else replace(batch, words=np.arange(int(words))), state, config)
+        batch = batch if words == "all" else replace(batch, words=np.arange(int(words)))
+        began = time.perf_counter()
+        zo_step(engine, batch, state, config)
+        seconds.append(time.perf_counter() - began)
         if step in (config.steps // 10, config.steps - 1):
             history.append(resident()["now"])
     assert "torch" not in sys.modules
-    return {"begin": begin, "loaded": loaded["now"], "mapped": loaded["files"], "history": history, **resident()}
+    middle = float(np.median(seconds[1:]))
+    return {
+        "seconds": middle,
+        "begin": begin,
+        "loaded": loaded["now"],
+        "mapped": loaded["files"],
+        "history": history,
+        **resident(),
+    }
 
 
 def measured(folder: Path, shape: str, count: int, words: str) -> dict[str, float]:
     """What `steps` finds in a process of its own."""
     command = [sys.executable, __file__, "--child", str(folder), shape, str(count), words]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
+HEADER = [
+    "bundle", "B x T", "words", "weights.bin", "process", "engine's weights", "activations and values", "peak",
+    "peak over weights.bin", "of it mapped files", "step (s)",
+]  # fmt: skip
 
 
 def row(folder: Path, shape: str, words: str) -> list[str]:
@@ -76,7 +94,8 @@ def row(folder: Path, shape: str, words: str) -> list[str]:
     return [
         folder.name, shape, words, f"{weights:.0f}",
         *(f"{part:.0f} ({guess / MB:.0f})" for part, guess in zip(parts, guesses, strict=True)),
-        f"{found['peak']:.0f} ({predicted.total / MB:.0f})", f"{found['peak'] / weights:.2f}", f"{found['files']:.0f}",
+        f"{found['peak']:.0f} ({predicted.total / MB:.0f})", f"{found['peak'] / weights:.2f}",
+        f"{found['files']:.0f}", f"{found['seconds']:.2f}",
     ]  # fmt: skip
 
 
@@ -98,8 +117,7 @@ def main() -> None:
         row(folder, shape, words) for folder in options.bundle for words in options.words for shape in options.batch
     ]
     print("MB measured (predicted)\n")
-    table(["bundle", "B x T", "words", "weights.bin", "process", "engine's weights", "activations and values", "peak",
-           "peak over weights.bin", "of it mapped files"], rows)  # fmt: skip
+    table(HEADER, rows)
 
 
 if __name__ == "__main__":

@@ -20,12 +20,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import memory
 import numpy as np
 import torch
 from common import ROOT, machine, random_batch, table
 from pocketzo.export.layerwise import skeleton
 from pocketzo.runtime.bundle import open_bundle
 from pocketzo.runtime.engines import open_engine
+from random_bundle import make_bundle
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import AutoConfig, PreTrainedTokenizerFast
@@ -64,19 +66,24 @@ def parameters(config: Any) -> dict[str, torch.Size]:
     return {name: p.shape for name, p in skeleton(config).named_parameters()}
 
 
-def make(folder: Path, config: Any) -> None:
-    """Save a random checkpoint, one block in memory at a time."""
-    part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    config.save_pretrained(part)
+def tokenizer() -> Tokenizer:
+    """A small one, for any vocabulary of at least 4,000 words."""
     backend = Tokenizer(models.BPE())
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(vocab_size=4000, special_tokens=["<s>", "</s>"], initial_alphabet=alphabet,
                                   show_progress=False)  # fmt: skip
     backend.train_from_iterator([(ROOT / "toolkit/calibration.txt").read_text(encoding="utf-8")], trainer)
-    PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>", eos_token="</s>").save_pretrained(part)
+    return backend
+
+
+def make(folder: Path, config: Any) -> None:
+    """Save a random checkpoint, one block in memory at a time."""
+    part = folder.with_name(folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    config.save_pretrained(part)
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer(), bos_token="<s>", eos_token="</s>").save_pretrained(part)
     shards: dict[str, dict[str, torch.Size]] = {}
     for name, size in parameters(config).items():
         words = name.split(".")
@@ -194,13 +201,31 @@ def row(name: str, options: argparse.Namespace) -> list[str]:
     ]  # fmt: skip
 
 
+def steps_alone(options: argparse.Namespace) -> None:
+    """Memory and time of steps on bundles of random weights."""
+    print(machine(), f"\n\n{' '.join(['python bench/scale.py', *sys.argv[1:]])}\n\nMB measured (predicted)\n")
+    rows = []
+    for name in options.shapes:
+        folder = FOLDER / f"{name}-steps"
+        if not folder.exists():
+            make_bundle(folder, SHAPES[name](), tokenizer().to_str())
+        rows.append(memory.row(folder, options.batch, "2"))
+        if not options.keep:
+            shutil.rmtree(folder)
+    table(memory.HEADER, rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=list(SHAPES))
     parser.add_argument("--windows", type=int, default=32)
     parser.add_argument("--batch", default="1x32", help="B x T of the step, with two perturbations")
     parser.add_argument("--keep", action="store_true", help="keep checkpoints and bundles for the next run")
+    parser.add_argument("--steps-alone", action="store_true", help="random 4-bit weights, no checkpoint and no export")
     options = parser.parse_args()
+    if options.steps_alone:
+        steps_alone(options)
+        return
     rows = []
     for name in options.shapes:
         rows.append(row(name, options))

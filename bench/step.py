@@ -9,11 +9,13 @@ sessions in one process would hinder each other. llama.cpp takes part if llama-c
 from __future__ import annotations
 
 import argparse
+import copy
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,6 +30,8 @@ from whole import open_whole
 
 SHAPES = ["1x32", "2x64", "8x32", "16x32", "8x128", "1x512"]
 PERTURBATIONS = 2
+WORDS = np.arange(2)
+"""label words of a classification"""
 VARIANTS = {
     "channels, 4 bits, level 1": ("channels", 1),
     "channels, 8 bits": ("channels", 4, "--weight-bits", "8"),
@@ -35,8 +39,13 @@ VARIANTS = {
     "weights, 4 bits, level 1": ("weights", 1),
     "weights, 4 bits, level 4": ("weights", 4),
 }
+REST = 0.25
+"""seconds in which threads of the contender before, which wait for work in a loop, give up"""
 PROMPT = 512
 """tokens that llama.cpp is given at once"""
+
+SETTING = Setting(ROOT, None, 1e-6, 1, 0, 0, ROOT)  # type: ignore[arg-type]
+"""what a learner needs that only takes steps"""
 
 Pass = Callable[[Batch], object]
 
@@ -60,9 +69,9 @@ def inference(bundle: Bundle) -> Pass:
     return run
 
 
-def mezo(model: Path) -> Pass:
+def mezo(whole: Any) -> Pass:
     """MeZO, Algorithm 1, as its authors run it: fp32 in place, directions made again from their seed each time."""
-    whole, eps, lr = open_whole(model).model, 1e-3, 1e-6
+    eps, lr = 1e-3, 1e-6
     weights = [p.data for p in whole.parameters()]
 
     def move(scale: float) -> None:
@@ -82,27 +91,21 @@ def mezo(model: Path) -> Pass:
     return run
 
 
-def mezo_with_directions_kept(model: Path) -> Pass:
+def mezo_with_directions_kept(whole: Any) -> Pass:
     """The same with each direction in memory for the step, which takes twice the memory."""
-    learner = Mezo(setting(model), open_whole(model).model)
+    learner = Mezo(SETTING, whole)
     return lambda batch: learner.step(answered(batch))
 
 
-def adam(model: Path) -> Pass:
+def adam(whole: Any) -> Pass:
     """A step of Adam on all weights in fp32, by torch."""
-    whole = open_whole(model).model
-    learner = Adam(setting(model), whole, dict.fromkeys(whole.parameters()))
+    learner = Adam(SETTING, whole, dict.fromkeys(whole.parameters()))
     return lambda batch: learner.step(answered(batch))
 
 
 def answered(batch: Batch) -> Batch:
     """The batch with its only label as the right one."""
     return replace(batch, answers=np.zeros(len(batch.input_ids), np.int64))
-
-
-def setting(model: Path) -> Setting:
-    """What a learner needs that only takes steps."""
-    return Setting(model, None, 1e-6, 1, 0, 0, ROOT)  # type: ignore[arg-type]
 
 
 def llama_cpp(model: Path) -> Pass | None:
@@ -133,9 +136,10 @@ def contenders(model: Path, names: list[str], folder: Path, others: bool) -> dic
         if name == next(iter(VARIANTS)):
             found["fp32 ONNX"] = inference(in_fp32(bundle, folder))
     if others:
-        found["MeZO, fp32"] = mezo(model)
-        found["MeZO, directions kept"] = mezo_with_directions_kept(model)
-        found["Adam, fp32"] = adam(model)
+        whole = open_whole(model).model
+        found["MeZO, fp32"] = mezo(whole)
+        found["MeZO, directions kept"] = mezo_with_directions_kept(copy.deepcopy(whole))
+        found["Adam, fp32"] = adam(copy.deepcopy(whole))
         if llama := llama_cpp(model):
             found["llama.cpp"] = llama
     return found
@@ -143,6 +147,7 @@ def contenders(model: Path, names: list[str], folder: Path, others: bool) -> dic
 
 def seconds(run: Pass, batch: Batch) -> float:
     """Time of one pass."""
+    time.sleep(REST)
     begin = time.perf_counter()
     run(batch)
     return time.perf_counter() - begin
@@ -164,7 +169,7 @@ def main() -> None:
         entered = contenders(options.model, names, Path(folder), not options.quick)
         vocabulary = bundle_of(options.model, *VARIANTS[names[0]])
         for shape in options.shapes:
-            batch = random_batch(vocabulary, *(int(n) for n in shape.split("x")))
+            batch = replace(random_batch(vocabulary, *(int(n) for n in shape.split("x"))), words=WORDS)
             rounds = [{n: seconds(run, batch) for n, run in entered.items()} for _ in range(options.rounds + 1)][1:]
 
             def ratio(name: str, to: str, rounds: list[dict[str, float]] = rounds) -> str:
