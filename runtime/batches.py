@@ -14,7 +14,7 @@ import numpy as np
 from .directions import permutation
 from .examples import Example
 
-POOL = 16
+POOL = 8
 
 
 def epoch_batches(lengths: Sequence[int], batch: int, seed: int, epoch: int) -> list[np.ndarray]:

@@ -51,7 +51,8 @@ def export(
         ),
     ] = None,
     weight_bits: Annotated[
-        int, typer.Option(help="Bits of a frozen weight: 4, or 8 for steps twice as fast with twice the memory.")
+        int,
+        typer.Option(help="Bits of a frozen weight: 4, or 8 for faster steps (integer products) and larger weights."),
     ] = 4,
     embedding_bits: Annotated[
         int, typer.Option(help="Bits of the embedding table and the LM head: 8, or 4 for a smaller, coarser bundle.")
