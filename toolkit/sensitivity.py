@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -207,16 +207,19 @@ def _squared_gradients(block: torch.nn.Module, f: Mapping[str, torch.Tensor]) ->
     inputs: dict[str, torch.Tensor] = {}
     handles = []
 
-    def back(name: str, gradient: torch.Tensor) -> None:
-        for x, by_output in zip(inputs.pop(name), gradient, strict=True):
-            _add_squares(f[name], by_output, x)
+    def before(name: str) -> Callable[..., None]:
+        return lambda layer, given: inputs.update({name: given[0].detach()})
+
+    def back(name: str) -> Callable[..., None]:
+        def square(layer: torch.nn.Module, by_input: Any, by_output: tuple[torch.Tensor]) -> None:
+            for x, gradient in zip(inputs.pop(name), by_output[0], strict=True):
+                _add_squares(f[name], gradient, x)
+
+        return square
 
     for name in f:
         layer = block.get_submodule(within_block(name))
-        handles += [
-            layer.register_forward_pre_hook(lambda _, x, name=name: inputs.update({name: x[0].detach()})),
-            layer.register_full_backward_hook(lambda _, before, after, name=name: back(name, after[0])),
-        ]
+        handles += [layer.register_forward_pre_hook(before(name)), layer.register_full_backward_hook(back(name))]
     try:
         yield
     finally:
