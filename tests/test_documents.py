@@ -23,6 +23,7 @@ def test_paths_and_make_targets_exist(path):
     for link in re.findall(r"\]\(([^)#:]+)\)", text):
         assert (path.parent / link).exists(), link
     assert not re.findall(r"\b[A-Z]+_(?:TABLE|TEXT)\b", text), "a place that was to be filled in"
+    assert not re.findall(r"^(?:<{7}|={7}$|>{7})", text, re.MULTILINE), "what a merge left behind"
 
 
 def test_every_manifest_field_is_described():
