@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import ctypes
 import tempfile
 import time
 from collections.abc import Callable
@@ -41,6 +42,7 @@ VARIANTS = {
 }
 REST = 0.25
 """seconds in which threads of the contender before, which wait for work in a loop, give up"""
+QUIET = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)(lambda level, text, data: None)
 PROMPT = 512
 """tokens that llama.cpp is given at once"""
 
@@ -109,18 +111,33 @@ def answered(batch: Batch) -> Batch:
 
 
 def llama_cpp(model: Path) -> Pass | None:
-    """Prompt evaluation of as many tokens by llama.cpp, in prompts of at most PROMPT, or None if it is not here."""
+    """Prompt evaluation of as many tokens by llama.cpp, in prompts of at most PROMPT, or None if it is not here.
+
+    Without weights arranged anew for the CPU ("extra buffers"): a native build of 0.3.36 crashes with them here.
+    """
     try:
-        from llama_cpp import Llama
+        import llama_cpp as library
     except ImportError:
         return None
-    llama = Llama(str(model), n_ctx=PROMPT, n_batch=PROMPT, n_threads=2, n_threads_batch=2, verbose=False)
+    library.llama_log_set(QUIET, None)
+    library.llama_backend_init()
+    model_settings = library.llama_model_default_params()
+    model_settings.use_extra_bufts = False
+    loaded = library.llama_model_load_from_file(str(model).encode(), model_settings)
+    settings = library.llama_context_default_params()
+    settings.n_ctx = settings.n_batch = settings.n_ubatch = PROMPT
+    settings.n_threads = settings.n_threads_batch = 2
+    context = library.llama_init_from_model(loaded, settings)
+    memory = library.llama_get_memory(context)
 
     def run(batch: Batch) -> None:
         tokens = np.concatenate([batch.input_ids.ravel()] * PERTURBATIONS)
         for start in range(0, len(tokens), PROMPT):
-            llama.reset()
-            llama.eval(tokens[start : start + PROMPT].tolist())
+            library.llama_memory_clear(memory, True)
+            prompt = tokens[start : start + PROMPT].astype(np.int32)
+            held = (library.llama_token * len(prompt))(*prompt.tolist())
+            if library.llama_decode(context, library.llama_batch_get_one(held, len(prompt))):
+                raise RuntimeError("llama.cpp could not evaluate the prompt")
 
     return run
 
