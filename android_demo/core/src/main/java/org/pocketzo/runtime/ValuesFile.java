@@ -2,6 +2,7 @@ package org.pocketzo.runtime;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -19,14 +20,11 @@ public record ValuesFile(
   /** Key of the file's metadata: JSON with the hash of the bundle, the step, and the label bias by label, if any. */
   public static final String METADATA = "pocketzo";
 
-  /** Largest label bias that a file may hold: beyond it nothing is left of the model's own scores. */
-  public static final double BIAS_LIMIT = 1e6;
-
   private static final String THIS_BUNDLE = "Use values tuned on this bundle";
 
   /** Whether {@code value}, read from a file, can be the bias of a label. */
   static boolean isBias(Object value) {
-    return value instanceof Double && Math.abs((Double) value) <= BIAS_LIMIT;
+    return value instanceof Double && Math.abs((Double) value) <= 1e6;
   }
 
   /** Reads a values file of K = {@code count}; throws BadInput if damaged, of another size, or not all finite. */
@@ -45,13 +43,22 @@ public record ValuesFile(
       float[] head = file.tensors().containsKey("label_head") ? file.floats("label_head") : new float[0];
       checkFinite(path, values);
       checkFinite(path, head);
-      LabelHead labelHead = head.length == 0 ? null : LabelHead.ofFlat(head, owner.bias.size());
+      LabelHead labelHead = head.length == 0 ? null : new LabelHead(rows(head, owner.bias.size()));
       return new ValuesFile(values, owner.bundle, owner.step, owner.bias, labelHead);
     } catch (IOException | Safetensors.Malformed e) {
       throw new BadInput(
           path + ": is not a readable safetensors file (" + e.getMessage()
               + "). Use a values file that `pocketzo tune` wrote", e);
     }
+  }
+
+  private static float[][] rows(float[] flat, int count) {
+    int width = flat.length / count;
+    float[][] rows = new float[count][];
+    for (int i = 0; i < count; i++) {
+      rows[i] = Arrays.copyOfRange(flat, i * width, (i + 1) * width);
+    }
+    return rows;
   }
 
   private static void checkShapes(Path path, Safetensors file, long count, int labels) throws BadInput {
