@@ -21,7 +21,8 @@ from pathlib import Path
 import numpy as np
 import tools
 from pocketzo.runtime.bundle import Bundle, open_bundle
-from pocketzo.runtime.errors import BadInput, PocketzoError
+from pocketzo.runtime.errors import BadInput, PocketzoError, bad_input
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 sys.path.insert(0, str(tools.ROOT / "bench"))
@@ -47,15 +48,18 @@ class Figure:
 def write_inputs(bundle: Bundle, folder: Path) -> np.ndarray:
     """The golden inputs as plain files for golden.c; returns the expected nll."""
     path = bundle.directory / bundle.manifest.golden.file
-    golden = load_file(path)
+    try:
+        golden = load_file(path)
+        expected, arrays = golden["nll"], [golden[name] for name in INPUTS]
+    except (SafetensorError, OSError, KeyError) as e:
+        bad_input(path, f"the golden vectors cannot be read ({e})", "Export the bundle again")
     lines = []
-    for name in INPUTS:
-        array = golden[name][None] if name in SHARED_BY_PERTURBATIONS else golden[name]
-        array = np.ascontiguousarray(array)
+    for name, held in zip(INPUTS, arrays, strict=True):
+        array = np.ascontiguousarray(held[None] if name in SHARED_BY_PERTURBATIONS else held)
         (folder / name).write_bytes(array.tobytes())
         lines.append(" ".join(map(str, (name, array.dtype, array.ndim, *array.shape))))
     (folder / "inputs").write_text("\n".join(lines) + "\n", encoding="ascii")
-    return golden["nll"]
+    return expected
 
 
 def run(command: list[str], bundle: Bundle, folder: Path, threads: int, timeout: float) -> tuple[str, np.ndarray]:
@@ -94,25 +98,26 @@ def check(bundle: Bundle, cpus: list[str], threads: int, timeout: float) -> dict
             command = [str(tools.emulator()), "-cpu", cpu, "-L", str(root), str(tools.BUILD / "linux-aarch64/golden")]
             begin = time.perf_counter()
             version, nll = run(command, bundle, folder, threads, timeout)
-            figures[cpu] = figure(version, nll, expected, host, time.perf_counter() - begin)
-            print(f"{bundle.directory.name} on {cpu}: {figures[cpu].difference:.2e} nats,"
-                  f" {figures[cpu].seconds:.0f} s", file=sys.stderr)  # fmt: skip
+            f = figures[cpu] = figure(version, nll, expected, host, time.perf_counter() - begin)
+            distances = f"{f.difference:.2e} nats from expected, {f.from_host:.2e} from x86"
+            print(f"{bundle.directory.name} on {cpu}: {distances}; {f.seconds:.0f} s", file=sys.stderr)
     return figures
 
 
 def report(bundles: list[Bundle], cpus: list[str], threads: int, timeout: float) -> bool:
     """Print the table of all bundles; whether every figure is within its bundle's tolerance."""
-    rows, held = [], True
+    rows, held, engines = [], True, set()
     for bundle in bundles:
         quantization, tolerance = bundle.manifest.quantization, bundle.manifest.golden.tolerance["onnx"]
         for cpu, f in check(bundle, cpus, threads, timeout).items():
             within = f.difference <= tolerance
             held &= within
+            engines.add(f.engine)
             features = "" if cpu == "x86" else tools.processor(cpu)[0].kernels
             what = [bundle.manifest.model.name, str(quantization.weight_bits), str(quantization.accuracy_level)]
             numbers = [f"{f.difference:.2e}", f"{tolerance:g}", "yes" if within else "NO", f"{f.from_host:.2e}"]
             rows.append([*what, cpu, features, *numbers])
-    print(f"ONNX Runtime {f.engine}; nats")
+    print(f"ONNX Runtime {', '.join(sorted(engines))}; largest differences of nll in nats\n")
     table(["model", "weight bits", "level", "CPU", "features", "from expected", "tolerance", "held", "from x86"], rows)
     return held
 
@@ -125,14 +130,12 @@ def main() -> int:
     parser.add_argument("--cpu", action="append", help=f"as qemu-aarch64 -cpu has it (default: {' '.join(CPUS)})")
     parser.add_argument("--threads", type=int, default=0, help="of the engine (default: one a core)")
     parser.add_argument("--timeout", type=float, default=3600, help="seconds for one run (default: 3600)")
-    parser.add_argument("--jar", type=Path, help="desktop jar of ONNX Runtime (default: fetched by Maven)")
-    parser.add_argument("--aar", type=Path, help="Android library of ONNX Runtime, for its header (default: from npm)")
     parser.add_argument("--setup", action="store_true", help="fetch and compile, and run nothing")
     options = parser.parse_args()
     if not (options.bundle or options.model or options.setup):
         parser.error("what to check? Give --bundle or --model")
     try:
-        tools.prepare(options.jar, options.aar)
+        tools.prepare()
         if options.setup:
             return 0
         bundles = [open_bundle(directory) for directory in options.bundle or []]

@@ -1,6 +1,6 @@
 """What the Arm check stands on: the engine and its header, a C compiler for each machine, and an emulated processor.
 
-Everything is kept under build/arm. Only `prepare` fetches, and only what is not there.
+Everything is kept under build/arm/VERSION. Only `prepare` fetches, and only what is not there.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pocketzo.runtime.errors import BadInput
+from pocketzo.toolkit import template
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-BUILD = ROOT / "build/arm"
 CROSS_LIBRARIES = Path("/usr/aarch64-linux-gnu/lib")
 PACKAGES = "apt-get install qemu-user-static gcc-aarch64-linux-gnu gcc libc6-dev (Debian, Ubuntu)"
 
+VERSION = re.findall(r"<onnxruntime.version>(.+?)<", (ROOT / "android_demo/pom.xml").read_text(encoding="utf-8"))[0]
+"""of the engine: that of the Java modules"""
+BUILD = ROOT / "build/arm" / VERSION
 ENGINE = "com.microsoft.onnxruntime:onnxruntime"
-HEADER_PACKAGE = "com.github.asus4.onnxruntime@0.4.9"
-"""carries the Android library of the same version, with its headers"""
 COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
 
 # Bits of AT_HWCAP and AT_HWCAP2 on 64-bit Arm, as Linux names them in /proc/cpuinfo.
@@ -65,13 +66,6 @@ class Processor:
         return "".join("\n".join((f"processor\t: {core}", *lines, "\n")) for core in range(cores))
 
 
-def engine_version() -> str:
-    """The version of the Android library, where the Java modules name it."""
-    found = re.search(r"<onnxruntime.version>([\d.]+)<", (ROOT / "android_demo/pom.xml").read_text(encoding="utf-8"))
-    assert found
-    return found[1]
-
-
 def missing() -> str | None:
     """Why the check cannot run here, with the fix, or None."""
     compilers = ("aarch64-linux-gnu-gcc", "cc")
@@ -98,21 +92,22 @@ def emulator() -> str | None:
     return next(filter(None, map(shutil.which, ("qemu-aarch64-static", "qemu-aarch64"))), None)
 
 
-def prepare(jar: Path | None = None, aar: Path | None = None) -> None:
-    """Compile golden.c for both machines; engine and header come from `jar` and `aar`, or are fetched.
+def prepare() -> None:
+    """Compile golden.c for both machines; the engine comes from Maven, its header with the Android library.
 
     Raises BadInput with the packages to install.
     """
     if why := missing():
         raise BadInput(why)
     BUILD.mkdir(parents=True, exist_ok=True)
-    headers = BUILD / "headers"
+    headers = template.ENGINE / "headers"
+    template.fetch_engine()
     if not (headers / "onnxruntime_c_api.h").exists():
-        _unzip(aar or _fetched_aar(), "headers/", headers)
+        raise BadInput(f"{headers}: has no onnxruntime_c_api.h. Remove {template.ENGINE}, so that it is fetched again.")
     for machine, compiler in (("linux-aarch64", "aarch64-linux-gnu-gcc"), ("linux-x64", "cc")):
         folder = BUILD / machine
         if not (folder / "libonnxruntime.so").exists():
-            _unzip(jar or _fetched_jar(), f"ai/onnxruntime/native/{machine}/libonnxruntime.so", folder)
+            _unzip(_fetched_jar(), f"ai/onnxruntime/native/{machine}/libonnxruntime.so", folder)
         link = folder / "libonnxruntime.so.1"  # the name that the linker notes in the program
         if not link.is_symlink():
             link.symlink_to("libonnxruntime.so")
@@ -141,24 +136,13 @@ def processor(cpu: str) -> tuple[Processor, Path]:
 
 
 def _fetched_jar() -> Path:
-    version = engine_version()
-    name = f"onnxruntime-{version}.jar"
-    kept = Path.home() / ".m2/repository/com/microsoft/onnxruntime/onnxruntime" / version / name
+    name = f"onnxruntime-{VERSION}.jar"
+    kept = Path.home() / ".m2/repository/com/microsoft/onnxruntime/onnxruntime" / VERSION / name
     if not kept.exists():
         kept = BUILD / name
     if not kept.exists():
-        _run(["mvn", "-q", "-B", COPY, f"-Dartifact={ENGINE}:{version}", f"-DoutputDirectory={BUILD}"], "maven")
+        _run(["mvn", "-q", "-B", COPY, f"-Dartifact={ENGINE}:{VERSION}", f"-DoutputDirectory={BUILD}"], "maven")
     return kept
-
-
-def _fetched_aar() -> Path:
-    aar = BUILD / "package/Plugins/Android/onnxruntime.aar"
-    if not aar.exists():
-        archive = _run(["npm", "pack", "--silent", HEADER_PACKAGE, "--pack-destination", str(BUILD)], "npm").split()[-1]
-        shutil.unpack_archive(BUILD / archive, BUILD, filter="data")
-        (BUILD / archive).unlink()
-        shutil.rmtree(BUILD / "package/Plugins/iOS~", ignore_errors=True)
-    return aar
 
 
 def _compiled(compiler: str, source: Path, program: Path, libraries: tuple[str, ...]) -> None:
