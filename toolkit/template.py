@@ -25,6 +25,7 @@ BUILD = ROOT / "build/android"
 ENGINE = BUILD / "engine"
 TEMPLATE = BUILD / "pocketzo.apk"
 ABIS = ("arm64-v8a", "x86_64")
+ENGINE_VERSION = "1.29.0"
 
 _CARRIER = "com.github.asus4.onnxruntime@0.4.9"
 _AAR = "package/Plugins/Android/onnxruntime.aar"
