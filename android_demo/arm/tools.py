@@ -119,7 +119,7 @@ def prepare() -> None:
 def processor(cpu: str) -> tuple[Processor, Path]:
     """What the emulator plays under `-cpu cpu`, and a root folder for it whose /proc/cpuinfo says the same.
 
-    Without one, the engine would read the features of the machine that emulates. Raises BadInput for an unknown name.
+    Without it the engine reads that of the machine that emulates, and crashes. Raises BadInput for an unknown name.
     """
     words = _run([str(emulator()), "-cpu", cpu, str(BUILD / "linux-aarch64/cpu")]).split()
     hwcap, hwcap2, midr = (int(word, 16) for word in words)
