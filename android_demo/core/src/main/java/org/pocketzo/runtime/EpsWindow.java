@@ -57,7 +57,8 @@ public final class EpsWindow {
     return Math.exp(Math.log(inside.eps()) + share * (Math.log(outside.eps()) - Math.log(inside.eps())));
   }
 
-  private static String twoDigits(double eps) {
+  /** With two significant digits at most. */
+  static String twoDigits(double eps) {
     return Floats.general(new BigDecimal(eps).round(new MathContext(2, RoundingMode.HALF_EVEN)).doubleValue());
   }
 

@@ -3,7 +3,6 @@ package org.pocketzo.runtime;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
-import java.util.Objects;
 import org.pocketzo.runtime.tasks.Task;
 
 /** A whole run: data and task in, the loop with evaluation beside it, the best step kept, and resumed if need be. */
@@ -60,6 +59,9 @@ public final class Tune {
     }
     if (!start.ignoreMemory()) {
       Memory.check(manifest, examples, config);
+      long there = job.path().resolve(RunFolder.TRAJECTORY).toFile().length();
+      long needed = Storage.estimate(manifest, config, job.task().labels().size()) - there;
+      Storage.check(job.path(), needed, Storage::freeBytes);
     }
     initialValues = job.bundle().initialValues();
     checkEps(initialValues, config.eps());
@@ -114,7 +116,7 @@ public final class Tune {
       return folder.begin(header, initialValues);
     }
     Trajectory.Reader reader = folder.reader();
-    checkSame(reader.header(), header);
+    Same.check(job.path(), reader.header(), header);
     return folder.resume(reader, initialValues, (replayed, line) -> watcher.replayed(replayed.state().step()));
   }
 
@@ -131,17 +133,24 @@ public final class Tune {
         config);
   }
 
-  private void checkSame(Header there, Header here) {
-    Objects.requireNonNull(there);
-    Objects.requireNonNull(here);
-  }
-
   private void resumed(int step) {
     watcher.resumed(step);
-    double longer = TuneConfig.defaults().lr();
-    if (longer > 0) {
-      watcher.warned("");
+    double longer = fromSteps(config.steps());
+    if (config.lr() <= TuneConfig.LR && config.lr() > longer) {
+      watcher.warned(
+          "--lr " + Floats.general(config.lr()) + " goes on; a run begun with --steps " + config.steps() + " has "
+              + EpsWindow.twoDigits(longer) + ".");
     }
+  }
+
+  /** The lr that a run of so many steps begins with. */
+  private static double fromSteps(int steps) {
+    TuneConfig defaults = TuneConfig.defaults();
+    return new TuneConfig(
+        steps, defaults.batch(), 0, 0, defaults.directions(), defaults.rmsDecay(), defaults.headExamples(), 0,
+        defaults.evaluateEvery())
+        .resolved(1)
+        .lr();
   }
 
   private void steps(RunFolder folder, Replayed progress) throws PocketzoException {
