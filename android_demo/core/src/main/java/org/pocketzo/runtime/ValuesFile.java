@@ -2,9 +2,12 @@ package org.pocketzo.runtime;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -25,6 +28,58 @@ public record ValuesFile(
   /** Whether {@code value}, read from a file, can be the bias of a label. */
   static boolean isBias(Object value) {
     return value instanceof Double && Math.abs((Double) value) <= 1e6;
+  }
+
+  /**
+   * What is tuned, in the order of a task's {@code labels}; throws BadInput, naming {@code where}, if it is of others.
+   */
+  public Tuned tuned(List<String> labels, Object where) throws BadInput {
+    double[] bias = new double[labels.size()];
+    if (labels.isEmpty() || labelBias.isEmpty()) {
+      return new Tuned(values, bias, null);
+    }
+    List<String> held = new ArrayList<>(labelBias.keySet());
+    if (!new HashSet<>(held).equals(new HashSet<>(labels))) {
+      throw BadInput.of(
+          where,
+          "was tuned for the labels " + String.join(", ", held) + ", and the task has " + String.join(", ", labels),
+          "Use the task that it was tuned with");
+    }
+    float[][] head = new float[labels.size()][];
+    for (int i = 0; i < bias.length; i++) {
+      bias[i] = labelBias.get(labels.get(i));
+      head[i] = labelHead == null ? null : labelHead.weights()[held.indexOf(labels.get(i))];
+    }
+    return new Tuned(values, bias, labelHead == null ? null : new LabelHead(head));
+  }
+
+  /** Writes what was tuned, bound to the bundle of that hash; throws DiskFull or BadInput if it cannot be written. */
+  public static void write(Path path, Tuned tuned, String bundle, int step, List<String> labels) throws BadInput {
+    Map<String, Object> owner = new LinkedHashMap<>();
+    owner.put("bundle", bundle);
+    owner.put("step", (long) step);
+    if (!labels.isEmpty()) {
+      Map<String, Object> bias = new LinkedHashMap<>();
+      for (int i = 0; i < labels.size(); i++) {
+        bias.put(labels.get(i), tuned.labelBias()[i]);
+      }
+      owner.put("label_bias", bias);
+    }
+    SafetensorsWriter file = new SafetensorsWriter();
+    file.metadata(METADATA, Json.writeSpaced(owner)).tensor("values", tuned.values(), tuned.values().length);
+    if (tuned.labelHead() != null) {
+      float[][] head = tuned.labelHead().weights();
+      file.tensor("label_head", flat(head), head.length, head[0].length);
+    }
+    file.write(path);
+  }
+
+  private static float[] flat(float[][] rows) {
+    float[] flat = new float[rows.length * rows[0].length];
+    for (int i = 0; i < rows.length; i++) {
+      System.arraycopy(rows[i], 0, flat, i * rows[0].length, rows[0].length);
+    }
+    return flat;
   }
 
   /** Reads a values file of K = {@code count}; throws BadInput if damaged, of another size, or not all finite. */
