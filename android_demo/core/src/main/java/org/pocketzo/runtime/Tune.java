@@ -7,13 +7,23 @@ import org.pocketzo.runtime.tasks.Task;
 
 /** A whole run: data and task in, the loop with evaluation beside it, the best step kept, and resumed if need be. */
 public final class Tune {
-  /** How a run begins: over, or on with one that is there; whether it may replace one, and try with too little memory. */
-  public record Start(boolean resume, boolean force, boolean ignoreMemory) {
+  /**
+   * How a run begins: over, or on with one that is there; whether it may replace one; and who says how much memory and
+   * storage is free, an app its system.
+   */
+  public record Start(boolean resume, boolean force, Memory.Available memory, Storage.Free storage) {
     /** In an empty folder. */
     public static final Start ANEW = new Start(false, false, false);
 
     /** With the run that is there. */
     public static final Start RESUME = new Start(true, false, false);
+
+    /** With what this process can find out, or without asking: {@code ignoreMemory}. */
+    public Start(boolean resume, boolean force, boolean ignoreMemory) {
+      this(
+          resume, force, ignoreMemory ? () -> -1 : Memory::availableBytes,
+          ignoreMemory ? folder -> -1 : Storage::freeBytes);
+    }
   }
 
   private final Job job;
@@ -57,12 +67,10 @@ public final class Tune {
     if (config.headExamples() > 0) {
       FitHead.checkHead(job.task(), manifest.model().hiddenSize());
     }
-    if (!start.ignoreMemory()) {
-      Memory.check(manifest, examples, config);
-      long there = job.path().resolve(RunFolder.TRAJECTORY).toFile().length();
-      long needed = Storage.estimate(manifest, config, job.task().labels().size()) - there;
-      Storage.check(job.path(), needed, Storage::freeBytes);
-    }
+    Memory.check(manifest, examples, config, start.memory());
+    long there = job.path().resolve(RunFolder.TRAJECTORY).toFile().length();
+    Storage.check(
+        job.path(), Storage.estimate(manifest, config, job.task().labels().size()) - there, start.storage());
     initialValues = job.bundle().initialValues();
     checkEps(initialValues, config.eps());
     String warning = EpsWindow.warning(manifest.estimator(), config.eps());
