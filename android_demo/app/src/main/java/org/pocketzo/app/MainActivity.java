@@ -89,6 +89,11 @@ public final class MainActivity extends Activity implements Session.Listener {
     return tab;
   }
 
+  /** The page of tuning. */
+  TuneScreen tuning() {
+    return tune;
+  }
+
   /** Shows a page. */
   void show(int index) {
     tab = index;

@@ -38,8 +38,15 @@ public final class Model {
     return state;
   }
 
-  /** Where things are kept; null as long as the app is not known to hold a bundle. */
+  /** Where things are kept; null if the app holds no bundle. */
   public Workspace workspace() {
+    if (workspace == null) {
+      try {
+        workspace = BundleCopy.workspace(context.getAssets(), context.getFilesDir().toPath());
+      } catch (BadInput e) {
+        // Preparing the model says so.
+      }
+    }
     return workspace;
   }
 
