@@ -28,7 +28,7 @@ import org.robolectric.android.controller.ServiceController;
 
 /** A person with a phone: looks, taps, types, waits, and takes pictures. */
 final class Device {
-  private static final long PATIENCE = 60_000;
+  private static final long PATIENCE = 300_000;
 
   private ActivityController<MainActivity> controller;
   private ServiceController<TuneService> service;
@@ -139,7 +139,8 @@ final class Device {
 
   /** Takes a picture of the window, if pictures are wanted. */
   Bitmap picture(String name) throws IOException {
-    look();
+    // Long enough for scroll bars and touches to fade.
+    shadowOf(Looper.getMainLooper()).idleFor(java.time.Duration.ofSeconds(2));
     View window = activity().getWindow().getDecorView();
     Bitmap bitmap = Bitmap.createBitmap(window.getWidth(), window.getHeight(), Bitmap.Config.ARGB_8888);
     window.draw(new Canvas(bitmap));

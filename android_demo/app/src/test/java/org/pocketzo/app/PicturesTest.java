@@ -28,7 +28,7 @@ import org.robolectric.annotation.GraphicsMode;
 @Config(sdk = 34, qualifiers = "w411dp-h891dp-xhdpi")
 @GraphicsMode(GraphicsMode.Mode.NATIVE)
 public final class PicturesTest {
-  private static final int NOTES = 100;
+  private static final int NOTES = 60;
   private static final String[] PAGES = {"model", "examples", "tune", "try"};
 
   private final Device device = new Device();
