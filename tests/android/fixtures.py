@@ -8,6 +8,7 @@
 | data/ | task.json (classify), train.jsonl and validation.jsonl; complete.json and complete.jsonl |
 | run/, complete-run/ | runs on the engine, of both kinds of task |
 | scalars/ | a run of 1,000 steps whose projected gradients are given: every file of the run folder |
+| fed-run/ | a run whose engine gives drawn numbers: see fed.py |
 | expected/ | JSON: see expected.py |
 | refused/NAME/ | files to lay over a copy of bundle/; refused.json there says what to remove and what must be said |
 """
@@ -38,7 +39,7 @@ from pocketzo.runtime.tune import Job, tune
 from pocketzo.toolkit.pipeline import ExportConfig, export_bundle
 
 from ..conftest import Silent, make_checkpoint
-from . import expected, refused
+from . import expected, fed, refused
 
 CLASSIFY = {"kind": "classify", "prompt": "Note: {text}\nFolder:", "labels": {"a": " a", "ü": " t"}}
 COMPLETE = {"kind": "complete", "prompt": "Q: {question}\nA:", "completion": " {answer}"}
@@ -64,6 +65,7 @@ def make(out: Path) -> None:
     run_on_engine(bundle, out / "data", "task.json", "train.jsonl", "validation.jsonl", out / "run")
     run_on_engine(bundle, out / "data", "complete.json", "complete.jsonl", "complete-held.jsonl", out / "complete-run")
     run_of_scalars(bundle, out)
+    fed.write(bundle, out / "data", out / "fed-run")
     expected.write(bundle, out)
     refused.write(bundle.directory, out / "refused")
 
