@@ -48,13 +48,6 @@ def real() -> dict[str, str]:
     return found
 
 
-def smollm2_source(gguf: Path) -> str:
-    """The tokenizer that an export of SmolLM2 has."""
-    from pocketzo.toolkit.checkpoint import open_checkpoint
-
-    return str(open_checkpoint(str(gguf)).tokenizer.backend_tokenizer.to_str())
-
-
 def java(folder: Path, test: str) -> Any:
     """Run one test of the Java class on a folder."""
     if not shutil.which("mvn") or not shutil.which("javac"):
@@ -63,8 +56,8 @@ def java(folder: Path, test: str) -> Any:
     return subprocess.run(command, cwd=ROOT / "android_demo", capture_output=True, text=True, check=False)
 
 
-def test_every_text_has_the_ids_of_the_library(tmp_path, smollm2):
-    sources = {"smollm2": smollm2_source(smollm2), **real()}
+def test_every_text_has_the_ids_of_the_library(tmp_path, smollm2_tokenizer):
+    sources = {"smollm2": smollm2_tokenizer.backend_tokenizer.to_str(), **real()}
     sources |= {name: make().to_str() for name, make in families.TRAINED.items()}
     for name, source in sources.items():
         save_cases(source, tmp_path / "families" / name)
