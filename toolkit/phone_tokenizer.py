@@ -72,11 +72,10 @@ def PATTERN(value: Any) -> bool:
 
 def is_pattern(source: str) -> bool:
     """Whether Java's PatternParser reads a regular expression that `tokenizers` accepts."""
-    limits = [m.split(",") for m in re.findall(r"(?<!\\)\{([0-9,]+)\}", source)]
-    fine = all(len(m) == 1 or not m[1] or int(m[0]) <= int(m[1]) for m in limits)
+    limits = re.findall(r"(?<!\\)\{([0-9]+),([0-9]+)\}", source)
     folded = re.findall(r"\(\?i:([^)]*)\)", source)
     return (
-        fine
+        all(int(low) <= int(high) for low, high in limits)
         and not any(re.search("ss|st|ff|fi|fl", group) for group in folded)
         and not re.search(r"\[[^\]]*&&", source)
         and _PATTERN.fullmatch(source) is not None
