@@ -1,4 +1,4 @@
-"""The command line in Java, and Python's with the engine version that it has."""
+"""What the tests of the Android side share: tokenizers, and the command lines in Java and Python on one engine."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,3 +50,11 @@ def runner(words: Sequence[str], environment: dict[str, str]) -> Command:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def smollm2_tokenizer(smollm2: Path) -> Any:
+    """The tokenizer of SmolLM2, as an export reads it from the GGUF file."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(str(smollm2.parent), gguf_file=smollm2.name)

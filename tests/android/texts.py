@@ -1,5 +1,6 @@
 """Texts on which tokenizers like to differ, the same ones every time."""
 
+# ruff: noqa: RUF001, E501, SIM905
 from __future__ import annotations
 
 import json
@@ -33,10 +34,12 @@ LETTERS = {
     "math": "𝐀𝐛𝒜𝓐𝔄𝕒𝖆𝗔𝘢𝙖𝚊𝟘ℝℕℂℵÅKΩ",
     "casing": "İıſKÅßẞŉǰΐΰևẖẗẘẙẚﬀﬃﬄﬅﬆﬓﬗᾀᾳᾼῼǅǈǋǲΣςͅ",
     "hangul_edge": "\uac00\ud7a3\u1100\u1112\u1161\u1175\u11a7\u11a8\u11c2\u115f\u1160\ua960\ud7b0\ud7fb",
-    "canonical": "\u0958\u0344\u0374\u037e\u0387\u1f71\u2000\u2126\u212a\u212b\u2329\uf900\ufa0e\ufb1d\ufb4e\u0f43\u0f73\u1d160"
-    "\U0001d15e\U0001109a\U0002f868\u2adc\u1026\u0dda\u09cb\u0b94",
+    "canonical": "\u0958\u0344\u0374\u037e\u0387\u1f71\u2000\u2126\u212a\u212b\u2329\uf900\ufa0e\ufb1d\ufb4e\u0f43\u0f73"
+    "\U0001d160\U0001d15e\U0001109a\U0002f868\u2adc\u1026\u0dda\u09cb\u0b94",
 }  # fmt: skip
-CONTRACTIONS = "I'm we're you'll they've he'd it's can't I'M WE'RE YOU'LL 'S 'T IT'S 'ſ it'ſ 'ſs ''s 's's 'K 'tis ’s I’m n't".split(" ")
+CONTRACTIONS = "I'm we're you'll they've he'd it's can't I'M WE'RE YOU'LL 'S 'T IT'S 'ſ it'ſ 'ſs ''s 's's 'K 'tis ’s I’m n't".split(
+    " "
+)
 CODE = [
     "def f(x):\n    return x ** 2  # squared\n",
     "if (a<b) {\r\n\tfoo();\r\n}\r\n\r\n",
@@ -54,14 +57,51 @@ ZWJ = ["👨‍👩‍👧‍👦", "👩🏽‍🚀", "🏳️‍🌈", "❤️
 
 def fixed() -> list[str]:
     """Every character alone and between letters, and texts that are known to be hard."""
-    texts = ["", " ", "  ", "   ", "\n", "\n\n", "\n\n\n", "\t", "\r", "\r\n", " \n", "\n ", " \n ", "a ", " a", "  a", "a  "]
+    texts = [
+        "",
+        " ",
+        "  ",
+        "   ",
+        "\n",
+        "\n\n",
+        "\n\n\n",
+        "\t",
+        "\r",
+        "\r\n",
+        " \n",
+        "\n ",
+        " \n ",
+        "a ",
+        " a",
+        "  a",
+        "a  ",
+    ]
     texts += ["a\n", "\na", "a \n b", "a  \n\n  b", "a\r\n\r\nb", " \t \n\t x", "x\u00a0y", "x \u00a0 y", "\u3000x"]
     for letters in LETTERS.values():
         texts += list(letters)
         texts += [f"a{c}b {c} {c}{c}" for c in letters if letters is not LETTERS["latin"]]
         texts.append(letters)
     texts += [*CONTRACTIONS, " ".join(CONTRACTIONS), *CODE, *ZWJ, " ".join(ZWJ), "".join(ZWJ)]
-    for piece in ["a", "ab", " ", "\n", "\t ", "é", "e\u0301", "語", "😀", "👩🏽‍🚀", "1", "12 ", "-", "=-", "'", "▁", "\u0301", "가"]:
+    for piece in [
+        "a",
+        "ab",
+        " ",
+        "\n",
+        "\t ",
+        "é",
+        "e\u0301",
+        "語",
+        "😀",
+        "👩🏽‍🚀",
+        "1",
+        "12 ",
+        "-",
+        "=-",
+        "'",
+        "▁",
+        "\u0301",
+        "가",
+    ]:
         texts += [piece * n for n in (7, 31, 99, 101, 400, 3000)]
     return texts
 
@@ -88,7 +128,9 @@ def mixed(rng: random.Random, special: list[str]) -> str:
             parts.append(rng.choice(ZWJ))
         else:
             parts.append("".join(rng.choices("0123456789.,", k=rng.randint(1, 9))))
-        parts.append(rng.choice([" ", " ", " ", "", "", "  ", "\n", "\n\n", " \n", "\t", "\r\n", rng.choice(LETTERS["spaces"])]))
+        parts.append(
+            rng.choice([" ", " ", " ", "", "", "  ", "\n", "\n\n", " \n", "\t", "\r\n", rng.choice(LETTERS["spaces"])])
+        )
     return "".join(parts)
 
 
@@ -128,8 +170,9 @@ def real(shared: Path, count: int, rng: random.Random) -> list[str]:
 def texts(special: list[str], shared: Path, count: int = 5000) -> list[str]:
     """At least `count` texts, those around the tokens in `special` among them."""
     rng = random.Random(f"texts {special}")
-    found = fixed() + real(shared, 120, rng)
-    while len(found) < count + 200:
-        found += [mixed(rng, special), mixed(rng, special), anything(rng)]
-        found += [around(rng, special)] if special else []
-    return found
+    found = dict.fromkeys([*fixed(), *real(shared, 120, rng)])
+    while len(found) < count:
+        found |= dict.fromkeys([mixed(rng, special), mixed(rng, special), anything(rng)])
+        if special:
+            found[around(rng, special)] = None
+    return list(found)

@@ -18,10 +18,11 @@ from pathlib import Path
 from tokenizers import Regex, normalizers, pre_tokenizers
 
 FOLDER = Path(__file__).parents[2] / "android_demo/core/src/main/resources/org/pocketzo/runtime/tokenizers"
-CATEGORIES = (
-    "Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp Cc Cf Co Cn".split()
-)  # surrogates are no characters, and Cs has none
+CATEGORIES = (  # surrogates are no characters, and Cs has none
+    "Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp Cc Cf Co Cn".split()  # noqa: SIM905
+)
 FLAGS = ["space", "pattern_word", "word", "numeric", "punctuation", "control", "bert_accent", "accent"]
+FLAGS += ["bracket_word"]  # within brackets a word has no superscripts and fractions
 POINTS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
 EVERY = "".join(map(chr, POINTS))
 
@@ -29,6 +30,11 @@ EVERY = "".join(map(chr, POINTS))
 def removed(function: Callable[[str], str]) -> set[int]:
     """The code points that a function takes out of a text."""
     return set(POINTS) - set(map(ord, function(EVERY)))
+
+
+def joined(pre_tokenizer: pre_tokenizers.PreTokenizer, text: str) -> str:
+    """What a pre-tokenizer leaves of a text."""
+    return "".join(piece for piece, _ in pre_tokenizer.pre_tokenize_str(text))
 
 
 def by_pattern(pattern: str) -> set[int]:
@@ -62,9 +68,10 @@ def properties() -> list[int]:
     flags = {
         "space": by_pattern(r"\s"),
         "pattern_word": by_pattern(r"\w"),
+        "bracket_word": by_pattern(r"[\w]"),
         "word": words(),
         "numeric": numeric(),
-        "punctuation": removed(lambda s: "".join(p for p, _ in pre_tokenizers.Punctuation("removed").pre_tokenize_str(s))),
+        "punctuation": removed(lambda s: joined(pre_tokenizers.Punctuation("removed"), s)),
         "accent": removed(normalizers.StripAccents().normalize_str),
     }  # fmt: skip
     clean = normalizers.BertNormalizer(
@@ -72,11 +79,8 @@ def properties() -> list[int]:
     )
     cleaned = each(clean.normalize_str, "|")
     flags["control"] = {c for c, text in cleaned.items() if not text} - {0, 0xFFFD}
-    bare = normalizers.BertNormalizer(
-        clean_text=False, handle_chinese_chars=False, strip_accents=True, lowercase=False
-    )
+    bare = normalizers.BertNormalizer(clean_text=False, handle_chinese_chars=False, strip_accents=True, lowercase=False)
     flags["bert_accent"] = {c for c, text in each(bare.normalize_str).items() if not text}
-    one_library_agrees_with_another(flags["space"], cleaned)
     table = [0] * 0x110000
     for number, category in enumerate(CATEGORIES, 1):
         for c in by_pattern(rf"\p{{{category}}}"):
@@ -88,13 +92,18 @@ def properties() -> list[int]:
     return table
 
 
-def one_library_agrees_with_another(space: set[int], cleaned: dict[int, str]) -> None:
-    """White space is the same in all of them, and digits in patterns are the category Nd."""
-    split = pre_tokenizers.WhitespaceSplit().pre_tokenize_str
-    assert space == removed(lambda s: "".join(piece for piece, _ in split(s)))
+def check_agreement() -> None:
+    """White space is the same in all libraries, digits in patterns are the category Nd, and brackets change nothing."""
+    space = by_pattern(r"\s")
+    assert space == removed(lambda s: joined(pre_tokenizers.WhitespaceSplit(), s))
     assert space == removed(normalizers.Replace(Regex(r"\S+"), "").normalize_str) ^ set(POINTS)
-    assert space == {c for c, text in cleaned.items() if text == " "} | {c for c in space if not cleaned[c]}
     assert by_pattern(r"\d") == by_pattern(r"\p{Nd}")
+    for small in [r"\s", r"\d", *(rf"\p{{{category}}}" for category in CATEGORIES)]:
+        large = small[0] + small[1].upper() + small[2:]
+        assert by_pattern(small) == by_pattern(f"[{small}]+") == set(POINTS) - by_pattern(f"[^{small}]+")
+        assert by_pattern(large) == by_pattern(f"[{large}]+") == set(POINTS) - by_pattern(small)
+    assert set(POINTS) - by_pattern(r"\W") == by_pattern(r"\w+") == by_pattern(r"\w")
+    assert set(POINTS) - by_pattern(r"[\W]") == set(POINTS) - by_pattern(r"[^\w]+") == by_pattern(r"[\w]")
     for letter in "LMNPSZ":
         parts = [by_pattern(rf"\p{{{category}}}") for category in CATEGORIES if category[0] == letter]
         assert by_pattern(rf"\p{{{letter}}}") == set().union(*parts)
@@ -169,13 +178,16 @@ def normalization() -> str:
     lower = mapping(each(normalizers.Lowercase().normalize_str))
     compatible = {c: text for c, text in compatible.items() if canonical.get(c) != text}
     parts = {"canonical": canonical, "compatible": compatible, "composition": compositions(canonical), "lower": lower}
-    text = "".join(section(name, (f"{c:x} {codes(t)}" for c, t in sorted(part.items()))) for name, part in parts.items())
+    text = "".join(
+        section(name, (f"{c:x} {codes(t)}" for c, t in sorted(part.items()))) for name, part in parts.items()
+    )
     classes = sorted(combining_classes().items())
     return text + section("class", (f"{c:x} {number:x}" for c, number in classes))
 
 
 def main() -> None:
     """Write both files."""
+    check_agreement()
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / "characters.txt").write_text(characters(), encoding="ascii")
     (FOLDER / "normalization.txt").write_text(normalization(), encoding="ascii")

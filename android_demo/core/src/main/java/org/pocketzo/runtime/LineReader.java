@@ -55,7 +55,7 @@ final class LineReader {
       return false;
     }
     for (double x : bias) {
-      if (!ValuesFile.isBias(x)) {
+      if (!LabelBias.isBias(x)) {
         return false;
       }
     }

@@ -25,9 +25,8 @@ public record ValuesFile(
 
   private static final String THIS_BUNDLE = "Use values tuned on this bundle";
 
-  /** Whether {@code value}, read from a file, can be the bias of a label. */
-  static boolean isBias(Object value) {
-    return value instanceof Double && Math.abs((Double) value) <= 1e6;
+  private static boolean isBias(Object value) {
+    return value instanceof Double && LabelBias.isBias((Double) value);
   }
 
   /**

@@ -28,7 +28,7 @@ final class AddedTokens {
     Set<String> known = new HashSet<>();
     int next = vocabulary.size();
     for (Object description : descriptions) {
-      Fields fields = Fields.of("added token", description);
+      Component fields = Component.of("added token", description);
       fields.only("id", "content", "single_word", "lstrip", "rstrip", "normalized", "special");
       String content = fields.text("content");
       fields.flag("special");
@@ -52,7 +52,7 @@ final class AddedTokens {
     }
   }
 
-  private void add(Fields fields, String content, int id) throws BadInput {
+  private void add(Component fields, String content, int id) throws BadInput {
     boolean normal = fields.flag("normalized");
     String sought = normal ? normalizer.normalize(content) : content;
     Added token =

@@ -27,7 +27,7 @@ final class BertNormalizer implements Normalizer {
     this.decompose = stripAccents ? UnicodeForm.of("NFD") : null;
   }
 
-  static BertNormalizer of(Fields fields) throws BadInput {
+  static BertNormalizer of(Component fields) throws BadInput {
     fields.only("clean_text", "handle_chinese_chars", "strip_accents", "lowercase");
     boolean lowercase = fields.flag("lowercase");
     boolean accents = fields.has("strip_accents") ? fields.flag("strip_accents") : lowercase;

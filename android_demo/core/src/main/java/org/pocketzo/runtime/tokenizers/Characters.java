@@ -35,7 +35,11 @@ final class Characters {
   static final int BERT_ACCENT = 1 << 11;
   /** What StripAccents takes for an accent. */
   static final int ACCENT = 1 << 12;
+  /** What \w matches within the brackets of a pattern. */
+  static final int BRACKET_WORD = 1 << 13;
 
+  // From the root, for a shrinker may give the class another package.
+  private static final String FOLDER = "/org/pocketzo/runtime/tokenizers/";
   private static final int CATEGORY = 31;
   private static final int QUICK = 0x800;
 
@@ -61,9 +65,9 @@ final class Characters {
 
   private Characters() {}
 
-  /** The lines of a table that lies beside this class. */
+  /** The lines of a table of this package. */
   static List<String> lines(String name) {
-    InputStream stream = Characters.class.getResourceAsStream(name);
+    InputStream stream = Characters.class.getResourceAsStream(FOLDER + name);
     if (stream == null) {
       throw new IllegalStateException("the app was built without the file " + name + " of the tokenizers");
     }

@@ -29,14 +29,14 @@ final class Decoders {
   static Decoder of(Object description) throws BadInput {
     return description == null
         ? tokens -> Collections.singletonList(String.join(" ", tokens))
-        : of(Fields.of("decoder", description));
+        : of(Component.of("decoder", description));
   }
 
-  private static Decoder of(Fields fields) throws BadInput {
+  private static Decoder of(Component fields) throws BadInput {
     switch (fields.type()) {
       case "Sequence":
         List<Decoder> steps = new ArrayList<>();
-        for (Fields step : fields.only("decoders").objects("decoder", "decoders")) {
+        for (Component step : fields.only("decoders").objects("decoder", "decoders")) {
           steps.add(of(step));
         }
         return tokens -> {
@@ -98,7 +98,7 @@ final class Decoders {
     return Utf8.lossy(bytes.toByteArray(), bytes.size());
   }
 
-  private static Decoder strip(Fields fields) throws BadInput {
+  private static Decoder strip(Component fields) throws BadInput {
     String content = fields.character("content");
     long start = fields.count("start");
     if (fields.count("stop") != 0) {
@@ -114,7 +114,7 @@ final class Decoders {
         });
   }
 
-  private static Decoder metaspace(Fields fields) throws BadInput {
+  private static Decoder metaspace(Component fields) throws BadInput {
     String mark = fields.character("replacement");
     boolean prepended = !Metaspace.scheme(fields).equals("never");
     fields.flag("split", true);
@@ -127,7 +127,7 @@ final class Decoders {
     };
   }
 
-  private static Decoder wordPiece(Fields fields) throws BadInput {
+  private static Decoder wordPiece(Component fields) throws BadInput {
     String prefix = fields.text("prefix");
     boolean cleanup = fields.flag("cleanup");
     return tokens -> {

@@ -15,14 +15,14 @@ final class Metaspace implements PreTokenizer {
     this.split = split;
   }
 
-  static Metaspace of(Fields fields) throws BadInput {
+  static Metaspace of(Component fields) throws BadInput {
     fields.only("replacement", "prepend_scheme", "split", "add_prefix_space", "str_rep");
     return new Metaspace(fields.character("replacement"), scheme(fields), fields.flag("split", true));
   }
 
   /** {@code always}, {@code never} or {@code first}. */
-  static String scheme(Fields fields) throws BadInput {
-    String scheme = fields.has("prepend_scheme") ? fields.text("prepend_scheme") : "always";
+  static String scheme(Component fields) throws BadInput {
+    String scheme = fields.lists("prepend_scheme") ? fields.text("prepend_scheme") : "always";
     boolean known = scheme.equals("always") || scheme.equals("never") || scheme.equals("first");
     if (!known || fields.has("add_prefix_space") && !fields.flag("add_prefix_space") && !scheme.equals("never")) {
       throw fields.refused("has the prepend_scheme " + scheme + ", which phones do not know or which contradicts");

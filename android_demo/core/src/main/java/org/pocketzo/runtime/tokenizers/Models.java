@@ -9,7 +9,7 @@ final class Models {
 
   /** Throws BadInput for a model that is not reproduced exactly. */
   static Model of(TokenizerJson json) throws BadInput {
-    Fields fields = Fields.of("model", json.model());
+    Component fields = Component.of("model", json.model());
     switch (fields.type()) {
       case "BPE":
         return bpe(fields, json);
@@ -20,7 +20,7 @@ final class Models {
     }
   }
 
-  private static Model bpe(Fields fields, TokenizerJson json) throws BadInput {
+  private static Model bpe(Component fields, TokenizerJson json) throws BadInput {
     fields.only(
         "dropout",
         "unk_token",
@@ -53,7 +53,7 @@ final class Models {
         fields.has("byte_fallback") && fields.flag("byte_fallback") ? byteTokens(vocabulary) : null);
   }
 
-  private static int unknown(Fields fields, Vocabulary vocabulary) throws BadInput {
+  private static int unknown(Component fields, Vocabulary vocabulary) throws BadInput {
     int unknown = vocabulary.find(fields.text("unk_token"));
     if (unknown == Vocabulary.MISSING) {
       throw fields.refused("has an unk_token that is not in its vocabulary");
@@ -67,7 +67,7 @@ final class Models {
     return tokens;
   }
 
-  private static Merges merges(Fields fields, TokenizerJson json) throws BadInput {
+  private static Merges merges(Component fields, TokenizerJson json) throws BadInput {
     StringList written = json.merges();
     Merges merges = new Merges(written.size() / 2);
     for (int i = 0; i < written.size(); i += 2) {
@@ -84,7 +84,7 @@ final class Models {
     return merges;
   }
 
-  private static Model wordPiece(Fields fields, Vocabulary vocabulary) throws BadInput {
+  private static Model wordPiece(Component fields, Vocabulary vocabulary) throws BadInput {
     fields.only("unk_token", "continuing_subword_prefix", "max_input_chars_per_word", "vocab");
     if (!fields.has("vocab")) {
       throw fields.refused("has no vocabulary");

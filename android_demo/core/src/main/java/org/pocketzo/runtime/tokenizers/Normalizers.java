@@ -10,10 +10,10 @@ final class Normalizers {
 
   /** Throws BadInput for a normalizer that is not reproduced exactly; without a description it changes nothing. */
   static Normalizer of(Object description) throws BadInput {
-    return description == null ? text -> text : of(Fields.of("normalizer", description));
+    return description == null ? text -> text : of(Component.of("normalizer", description));
   }
 
-  private static Normalizer of(Fields fields) throws BadInput {
+  private static Normalizer of(Component fields) throws BadInput {
     switch (fields.type()) {
       case "Sequence":
         return sequence(fields.only("normalizers").objects("normalizer", "normalizers"));
@@ -39,9 +39,9 @@ final class Normalizers {
     }
   }
 
-  private static Normalizer sequence(List<Fields> descriptions) throws BadInput {
+  private static Normalizer sequence(List<Component> descriptions) throws BadInput {
     List<Normalizer> steps = new ArrayList<>();
-    for (Fields description : descriptions) {
+    for (Component description : descriptions) {
       steps.add(of(description));
     }
     return text -> {
@@ -66,7 +66,7 @@ final class Normalizers {
     return kept.toString();
   }
 
-  private static Normalizer strip(Fields fields) throws BadInput {
+  private static Normalizer strip(Component fields) throws BadInput {
     boolean left = fields.flag("strip_left");
     boolean right = fields.flag("strip_right");
     // All white space is in the basic plane, so that a char is enough.
@@ -83,7 +83,7 @@ final class Normalizers {
     };
   }
 
-  private static Normalizer replace(Fields fields) throws BadInput {
+  private static Normalizer replace(Component fields) throws BadInput {
     Matches pattern = fields.pattern();
     String content = fields.text("content");
     return text -> replaced(text, pattern, content);

@@ -13,14 +13,14 @@ final class PostProcessors {
 
   /** Throws BadInput for one that is not reproduced exactly; without a description nothing is added. */
   static UnaryOperator<int[]> of(Object description) throws BadInput {
-    return description == null ? ids -> ids : of(Fields.of("post-processor", description));
+    return description == null ? ids -> ids : of(Component.of("post-processor", description));
   }
 
-  private static UnaryOperator<int[]> of(Fields fields) throws BadInput {
+  private static UnaryOperator<int[]> of(Component fields) throws BadInput {
     switch (fields.type()) {
       case "Sequence":
         List<UnaryOperator<int[]>> steps = new ArrayList<>();
-        for (Fields step : fields.only("processors").objects("post-processor", "processors")) {
+        for (Component step : fields.only("processors").objects("post-processor", "processors")) {
           steps.add(of(step));
         }
         return ids -> {
@@ -50,7 +50,7 @@ final class PostProcessors {
     }
   }
 
-  private static UnaryOperator<int[]> around(Fields fields) throws BadInput {
+  private static UnaryOperator<int[]> around(Component fields) throws BadInput {
     int cls = id(fields, "cls");
     int sep = id(fields, "sep");
     return ids -> {
@@ -62,7 +62,7 @@ final class PostProcessors {
     };
   }
 
-  private static int id(Fields fields, String name) throws BadInput {
+  private static int id(Component fields, String name) throws BadInput {
     List<?> pair = fields.list(name);
     if (pair.size() != 2 || !(pair.get(0) instanceof String)) {
       throw fields.refused("has the member \"" + name + "\", which is no token and its id");
@@ -70,29 +70,30 @@ final class PostProcessors {
     return id(fields, pair.get(1));
   }
 
-  private static int id(Fields fields, Object value) throws BadInput {
+  private static int id(Component fields, Object value) throws BadInput {
     if (!(value instanceof Long) || (Long) value < 0 || (Long) value > Integer.MAX_VALUE) {
       throw fields.refused("has the token id " + value + ", which is none");
     }
     return (int) (long) (Long) value;
   }
 
-  private static UnaryOperator<int[]> template(Fields fields) throws BadInput {
+  private static UnaryOperator<int[]> template(Component fields) throws BadInput {
     Map<String, int[]> special = specialTokens(fields);
+    fields.list("pair");
     List<int[]> parts = new ArrayList<>();
-    for (Fields part : fields.objects("part of the TemplateProcessing", "single")) {
+    for (Component part : fields.objects("part of the TemplateProcessing", "single")) {
       part.only("SpecialToken", "Sequence");
       if (part.has("SpecialToken") == part.has("Sequence")) {
         throw part.refused("is no SpecialToken and no Sequence");
       }
       if (part.has("Sequence")) {
-        Fields sequence = Fields.of("Sequence", part.value("Sequence")).only("id", "type_id");
+        Component sequence = Component.of("Sequence", part.value("Sequence")).only("id", "type_id");
         if (!sequence.text("id").equals("A")) {
           throw sequence.refused("of a single text is not A");
         }
         parts.add(null);
       } else {
-        String name = Fields.of("SpecialToken", part.value("SpecialToken")).only("id", "type_id").text("id");
+        String name = Component.of("SpecialToken", part.value("SpecialToken")).only("id", "type_id").text("id");
         if (!special.containsKey(name)) {
           throw part.refused("names the token " + name + ", which is not among the special_tokens");
         }
@@ -108,14 +109,14 @@ final class PostProcessors {
     };
   }
 
-  private static Map<String, int[]> specialTokens(Fields fields) throws BadInput {
+  private static Map<String, int[]> specialTokens(Component fields) throws BadInput {
     Object described = fields.value("special_tokens");
     if (!(described instanceof Map)) {
       throw fields.refused("has no special_tokens");
     }
     Map<String, int[]> special = new HashMap<>();
     for (Map.Entry<?, ?> entry : ((Map<?, ?>) described).entrySet()) {
-      Fields token = Fields.of("special token", entry.getValue()).only("id", "ids", "tokens");
+      Component token = Component.of("special token", entry.getValue()).only("id", "ids", "tokens");
       if (!token.text("id").equals(entry.getKey())) {
         throw token.refused("has another id than its name");
       }

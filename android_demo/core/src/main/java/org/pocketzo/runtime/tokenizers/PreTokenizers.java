@@ -13,10 +13,10 @@ final class PreTokenizers {
 
   /** Throws BadInput for one that is not reproduced exactly; without a description nothing is cut. */
   static PreTokenizer of(Object description) throws BadInput {
-    return description == null ? (piece, out) -> out.add(piece) : of(Fields.of("pre-tokenizer", description));
+    return description == null ? (piece, out) -> out.add(piece) : of(Component.of("pre-tokenizer", description));
   }
 
-  private static PreTokenizer of(Fields fields) throws BadInput {
+  private static PreTokenizer of(Component fields) throws BadInput {
     switch (fields.type()) {
       case "Sequence":
         return sequence(fields.only("pretokenizers").objects("pre-tokenizer", "pretokenizers"));
@@ -42,7 +42,7 @@ final class PreTokenizers {
         return cut(Matches.property(Characters.SPACE), Behavior.REMOVED);
       case "Punctuation":
         fields.only("behavior");
-        Behavior behavior = fields.has("behavior") ? behavior(fields) : Behavior.ISOLATED;
+        Behavior behavior = fields.lists("behavior") ? behavior(fields) : Behavior.ISOLATED;
         return cut(Matches.property(Characters.PUNCTUATION), behavior);
       default:
         throw fields.unsupported();
@@ -65,15 +65,15 @@ final class PreTokenizers {
     };
   }
 
-  private static PreTokenizer sequence(List<Fields> descriptions) throws BadInput {
+  private static PreTokenizer sequence(List<Component> descriptions) throws BadInput {
     PreTokenizer result = (piece, out) -> out.add(piece);
-    for (Fields description : descriptions) {
+    for (Component description : descriptions) {
       result = chain(result, of(description));
     }
     return result;
   }
 
-  private static PreTokenizer byteLevel(Fields fields) throws BadInput {
+  private static PreTokenizer byteLevel(Component fields) throws BadInput {
     boolean prefix = fields.flag("add_prefix_space");
     fields.flag("trim_offsets");
     Matches pattern = fields.flag("use_regex", true) ? PatternParser.parse(GPT2) : null;
@@ -92,7 +92,7 @@ final class PreTokenizers {
     };
   }
 
-  private static Behavior behavior(Fields fields) throws BadInput {
+  private static Behavior behavior(Component fields) throws BadInput {
     Behavior behavior = Behavior.of(fields.text("behavior"));
     if (behavior == null) {
       throw fields.refused("has the behavior " + fields.text("behavior") + ", which phones do not know");
@@ -100,7 +100,7 @@ final class PreTokenizers {
     return behavior;
   }
 
-  private static PreTokenizer split(Fields fields) throws BadInput {
+  private static PreTokenizer split(Component fields) throws BadInput {
     Matches pattern = fields.pattern();
     Behavior behavior = behavior(fields);
     boolean invert = fields.flag("invert");

@@ -9,6 +9,7 @@ final class SetParser {
   private final String source;
   private final boolean ignoreCase;
   private final CharacterSet set = new CharacterSet();
+  private boolean brackets;
   private int at;
 
   SetParser(String source, int at, boolean ignoreCase) {
@@ -26,9 +27,10 @@ final class SetParser {
 
   CharacterSet parse() throws BadInput {
     if (!take("[")) {
-      item(SPECIAL, false);
+      item(SPECIAL);
       return set.finish(false);
     }
+    brackets = true;
     boolean negated = take("^");
     if (peek() == ']') {
       throw refused();
@@ -37,7 +39,7 @@ final class SetParser {
       if (source.startsWith("&&", at)) {
         throw refused();
       }
-      item("[]", true);
+      item("[]");
     }
     return set.finish(negated);
   }
@@ -57,15 +59,15 @@ final class SetParser {
     return there;
   }
 
-  private void item(String refused, boolean ranges) throws BadInput {
+  private void item(String refused) throws BadInput {
     int first = literal(refused);
     if (first < 0) {
-      if (ranges && peek() == '-' && !source.startsWith("-]", at)) {
+      if (brackets && peek() == '-' && !source.startsWith("-]", at)) {
         throw refused();
       }
       return;
     }
-    if (!ranges || peek() != '-' || source.startsWith("-]", at)) {
+    if (!brackets || peek() != '-' || source.startsWith("-]", at)) {
       addLiteral(first);
       return;
     }
@@ -105,7 +107,7 @@ final class SetParser {
         set.addProperty(Characters.SPACE, c == 'S');
         return -1;
       case 'w', 'W':
-        set.addProperty(Characters.PATTERN_WORD, c == 'W');
+        set.addProperty(brackets ? Characters.BRACKET_WORD : Characters.PATTERN_WORD, c == 'W');
         return -1;
       case 'd', 'D':
         set.addCategories(Characters.categories("Nd"), c == 'D');

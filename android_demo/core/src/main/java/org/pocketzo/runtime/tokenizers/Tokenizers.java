@@ -1,8 +1,10 @@
 package org.pocketzo.runtime.tokenizers;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import org.pocketzo.runtime.BadInput;
 
 /** Opens tokenizers. What a tokenizer.json asks for is done exactly as the `tokenizers` library does it, or refused. */
@@ -18,8 +20,8 @@ public final class Tokenizers {
    */
   public static Tokenizer open(Path path) throws BadInput {
     TokenizerJson json = TokenizerJson.read(path);
-    Fields fields =
-        Fields.of("file", json.members())
+    Component fields =
+        Component.of("file", json.members())
             .only(
                 "version",
                 "truncation",
@@ -36,7 +38,7 @@ public final class Tokenizers {
     Normalizer normalizer = Normalizers.of(fields.value("normalizer"));
     Model model = Models.of(json);
     checkFirst(fields);
-    List<?> tokens = fields.has("added_tokens") ? fields.list("added_tokens") : Collections.emptyList();
+    List<?> tokens = fields.lists("added_tokens") ? fields.list("added_tokens") : Collections.emptyList();
     return new Pipeline(
         new AddedTokens(tokens, model.vocabulary(), normalizer),
         PreTokenizers.of(fields.value("pre_tokenizer")),
@@ -49,11 +51,21 @@ public final class Tokenizers {
    * A mark before the first word only asks where a word stood in the text as it was typed; that is known as long as no
    * normalizer moves characters.
    */
-  private static void checkFirst(Fields fields) throws BadInput {
-    Object normalizer = fields.value("normalizer");
-    Object preTokenizer = fields.value("pre_tokenizer");
-    if (normalizer != null && preTokenizer != null && preTokenizer.toString().contains("prepend_scheme=first")) {
+  private static void checkFirst(Component fields) throws BadInput {
+    if (fields.has("normalizer") && asksForFirst(fields.value("pre_tokenizer"))) {
       throw fields.refused("has the prepend_scheme first together with a normalizer");
     }
+  }
+
+  private static boolean asksForFirst(Object value) {
+    if (value instanceof Map) {
+      Map<?, ?> members = (Map<?, ?>) value;
+      return "first".equals(members.get("prepend_scheme")) || asksForFirst(new ArrayList<>(members.values()));
+    }
+    boolean found = false;
+    for (Object item : value instanceof List ? (List<?>) value : Collections.emptyList()) {
+      found |= asksForFirst(item);
+    }
+    return found;
   }
 }

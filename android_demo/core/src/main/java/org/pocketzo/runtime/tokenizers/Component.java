@@ -7,28 +7,28 @@ import java.util.Map;
 import org.pocketzo.runtime.BadInput;
 
 /** The members of one component of a tokenizer.json, each taken with its type; what is not known is refused. */
-final class Fields {
-  private final String component;
+final class Component {
+  private final String name;
   private final Map<String, Object> members;
 
-  private Fields(String component, Map<String, Object> members) {
-    this.component = component;
+  private Component(String name, Map<String, Object> members) {
+    this.name = name;
     this.members = members;
   }
 
   /** Reads an object; {@code kind} says in messages what it is. Throws BadInput if it is none. */
   @SuppressWarnings("unchecked")
-  static Fields of(String kind, Object value) throws BadInput {
+  static Component of(String kind, Object value) throws BadInput {
     if (!(value instanceof Map)) {
       throw BadInput.of("tokenizer", "the " + kind + " is no object", Tokenizers.FIX);
     }
     Map<String, Object> members = (Map<String, Object>) value;
     Object type = members.get("type");
-    return new Fields(type instanceof String ? kind + " " + type : kind, members);
+    return new Component(type instanceof String ? kind + " " + type : kind, members);
   }
 
   /** Throws BadInput if there are members that are not among {@code names}. */
-  Fields only(String... names) throws BadInput {
+  Component only(String... names) throws BadInput {
     List<String> known = Arrays.asList(names);
     for (String name : members.keySet()) {
       if (!known.contains(name) && !name.equals("type")) {
@@ -39,7 +39,7 @@ final class Fields {
   }
 
   BadInput refused(String why) {
-    return BadInput.of("tokenizer", "the " + component + " " + why, Tokenizers.FIX);
+    return BadInput.of("tokenizer", "the " + this.name + " " + why, Tokenizers.FIX);
   }
 
   BadInput unsupported() {
@@ -58,6 +58,12 @@ final class Fields {
     return members.get(name);
   }
 
+  /** Whether the member is there, be it null. */
+  boolean lists(String name) {
+    return members.containsKey(name);
+  }
+
+  /** Whether the member is there and not null. */
   boolean has(String name) {
     return members.get(name) != null;
   }
@@ -106,17 +112,17 @@ final class Fields {
   }
 
   /** The objects of a list. */
-  List<Fields> objects(String kind, String name) throws BadInput {
-    List<Fields> objects = new ArrayList<>();
+  List<Component> objects(String kind, String name) throws BadInput {
+    List<Component> objects = new ArrayList<>();
     for (Object item : list(name)) {
-      objects.add(Fields.of(kind, item));
+      objects.add(Component.of(kind, item));
     }
     return objects;
   }
 
   /** The member {@code pattern}: a text as it is written, or a regular expression. */
   Matches pattern() throws BadInput {
-    Fields pattern = Fields.of("pattern of the " + component, members.get("pattern")).only("String", "Regex");
+    Component pattern = Component.of("pattern of the " + name, members.get("pattern")).only("String", "Regex");
     if (pattern.has("String") == pattern.has("Regex")) {
       throw wrong("pattern", "a String or a Regex");
     }
