@@ -29,6 +29,8 @@ demo: setup model
 
 test: setup model lint java
 	$(BIN)/python -m pytest
+	@if command -v javac > /dev/null && command -v $(firstword $(MVN)) > /dev/null; then $(MAKE) test-java; else \
+	  echo "The tests in Java need a JDK of version 17 and Maven, which are not here: passed over."; fi
 
 lint: setup
 	$(BIN)/ruff check .
