@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pocketzo.runtime.errors import BadInput, bad_input
 from pocketzo.runtime.tokenizer import Tokenizer
@@ -180,7 +180,7 @@ class _RefusedError(BadInput):
     """Why, before it is known of which file."""
 
 
-def _refuse(why: str) -> None:
+def _refuse(why: str) -> NoReturn:
     raise _RefusedError(why)
 
 
