@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pocketzo.runtime.errors import BadInput, bad_input
 from pocketzo.runtime.tokenizer import Tokenizer
@@ -72,11 +72,10 @@ def PATTERN(value: Any) -> bool:
 
 def is_pattern(source: str) -> bool:
     """Whether Java's PatternParser reads a regular expression that `tokenizers` accepts."""
-    limits = [m.split(",") for m in re.findall(r"(?<!\\)\{([0-9,]+)\}", source)]
-    fine = all(len(m) == 1 or not m[1] or int(m[0]) <= int(m[1]) for m in limits)
+    limits = re.findall(r"(?<!\\)\{([0-9]+),([0-9]+)\}", source)
     folded = re.findall(r"\(\?i:([^)]*)\)", source)
     return (
-        fine
+        all(int(low) <= int(high) for low, high in limits)
         and not any(re.search("ss|st|ff|fi|fl", group) for group in folded)
         and not re.search(r"\[[^\]]*&&", source)
         and _PATTERN.fullmatch(source) is not None
@@ -86,7 +85,7 @@ def is_pattern(source: str) -> bool:
 _BYTES = {"add_prefix_space": FLAG, "trim_offsets": FLAG, "use_regex?": FLAG}
 _META = {
     "replacement": CHARACTER,
-    "prepend_scheme?": _or_none(lambda value: value in ("always", "never", "first")),
+    "prepend_scheme?": lambda value: value in ("always", "never", "first"),
     "split?": FLAG,
     "add_prefix_space?": _or_none(FLAG),
     "str_rep?": ANYTHING,
@@ -113,12 +112,12 @@ COMPONENTS: dict[str, dict[str, dict[str, Check]]] = {
         "Digits": {"individual_digits": FLAG},
         "Metaspace": _META,
         **{name: {} for name in ("BertPreTokenizer", "Whitespace", "WhitespaceSplit")},
-        "Punctuation": {"behavior?": _or_none(lambda value: value in BEHAVIORS)},
+        "Punctuation": {"behavior?": lambda value: value in BEHAVIORS},
     },
     "post-processor": {
         "Sequence": {"processors": LIST},
         "ByteLevel": _BYTES,
-        "TemplateProcessing": {"single": LIST, "pair?": ANYTHING, "special_tokens": OBJECT},
+        "TemplateProcessing": {"single": LIST, "pair": LIST, "special_tokens": OBJECT},
         "BertProcessing": _ENDS,
         "RobertaProcessing": {**_ENDS, "trim_offsets": FLAG, "add_prefix_space": FLAG},
     },
@@ -157,7 +156,7 @@ FILE = {
     "version": lambda value: value == "1.0",
     "truncation?": ANYTHING,
     "padding?": ANYTHING,
-    "added_tokens?": _or_none(LIST),
+    "added_tokens?": LIST,
     **{f"{name}?": ANYTHING for name in ("normalizer", "pre_tokenizer", "post_processor", "decoder")},
     "model": OBJECT,
 }
@@ -181,7 +180,7 @@ class _RefusedError(BadInput):
     """Why, before it is known of which file."""
 
 
-def _refuse(why: str) -> None:
+def _refuse(why: str) -> NoReturn:
     raise _RefusedError(why)
 
 
@@ -209,7 +208,7 @@ def _check_members(what: str, value: Any, members: dict[str, Check]) -> None:
 
 def _check_component(kind: str, value: Any) -> None:
     name = value.get("type") if isinstance(value, dict) else None
-    if name not in COMPONENTS[kind]:
+    if not isinstance(name, str) or name not in COMPONENTS[kind]:
         _refuse(f"the {kind} {name} is not one that the app has")
     _check_members(f"{kind} {name}", value, COMPONENTS[kind][name])
     for member, part in PARTS.items():

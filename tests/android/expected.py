@@ -47,7 +47,7 @@ def write(bundle: Bundle, out: Path) -> None:
     folder = out / "expected"
     folder.mkdir()
     write_table(folder / "floats.json", floats())
-    write_table(folder / "json.json", [parsed(text) for text in TEXTS] + nested())
+    write_table(folder / "json.json", [parsed(text) for text in TEXTS] + nested() + mutated())
     write_table(folder / "config.json", [settings(changes, bundle) for changes in SETTINGS])
     write_table(folder / "memory.json", memory(bundle))
     write_table(folder / "data.json", [data(content, folder) for content in LINES])
@@ -104,6 +104,21 @@ def nested() -> list[dict[str, Any]]:
         return {f"k{i}é": value(depth - 1) for i in range(r.randrange(4))}
 
     return [parsed(json.dumps(value(4))) for _ in range(300)]
+
+
+def mutated() -> list[dict[str, Any]]:
+    """Short texts, most of them nearly JSON."""
+    r = random.Random(7)
+    seeds = ['{"a":[1,-2.5e3,true],"b":null}', '"x\\u00e9\\n"', "[0.1,1E-7,[]]", '{"k":{"k":""}}', "-12.0", "[false]"]
+    letters = '[]{}",:0123456789eE+-. \\u\ntrfalsn/\t\r\u00a0\u2028\x00\x7f'
+    texts = []
+    for _ in range(4000):
+        text = list(r.choice(seeds))
+        for _ in range(r.randint(1, 3)):
+            at = r.randrange(len(text) + 1)
+            text[at : at + r.randint(0, 2)] = r.choices(letters, k=r.randint(0, 2))
+        texts.append("".join(text))
+    return [parsed(text) for text in texts]
 
 
 def settings(changes: dict[str, Any], bundle: Bundle) -> dict[str, Any]:

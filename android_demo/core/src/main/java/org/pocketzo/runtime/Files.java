@@ -180,8 +180,17 @@ public final class Files {
     }
   }
 
-  /** All that {@code in} has; throws BadInput (naming {@code what}) if that is more than {@code limit} bytes. */
+  /** All that {@code in} has; throws BadInput (naming {@code what}) if over {@code limit} bytes or all memory. */
   public static byte[] bytes(InputStream in, Path path, String what, int limit) throws IOException, BadInput {
+    try {
+      return limited(in, path, what, limit);
+    } catch (OutOfMemoryError e) {
+      throw new BadInput(
+          path + ": the " + what + " needs more memory than this device gives. Use a smaller one", e);
+    }
+  }
+
+  private static byte[] limited(InputStream in, Path path, String what, int limit) throws IOException, BadInput {
     ByteArrayOutputStream content = new ByteArrayOutputStream();
     byte[] chunk = new byte[1 << 16];
     for (int n = in.read(chunk); n >= 0; n = in.read(chunk)) {

@@ -17,7 +17,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Strict JSON as plain objects: Map (in the order of the text), List, String, Long or BigInteger, Double, Boolean, null.
+ * Strict JSON as plain objects: Map (in the order of the text), List, String, Long or BigInteger, Double, Boolean or
+ * null.
  *
  * <p>Whole numbers and those with a fraction or exponent stay apart, as in Python.
  */
@@ -62,6 +63,8 @@ public final class Json {
         throw new Malformed("more follows after its end");
       }
       return value;
+    } catch (OutOfMemoryError e) {
+      throw new Malformed("it needs more memory than this device gives");
     } catch (StreamConstraintsException e) {
       throw new Malformed(e.getOriginalMessage().contains("nesting") ? "nested too deeply" : e.getOriginalMessage());
     } catch (JsonProcessingException e) {

@@ -41,8 +41,8 @@ public record Manifest(
 
   /**
    * How the frozen weights are stored: in 4 bits, in groups along the input, with zero points; or in 8 bits with one
-   * scale an output channel ({@code groupSize} 0), activations rounded to 8 bits but for {@code outliers} input channels
-   * a layer. The embedding table and the LM head have bits and group size of their own.
+   * scale an output channel ({@code groupSize} 0), activations rounded to 8 bits but for {@code outliers} input
+   * channels a layer. The embedding table and the LM head have bits and group size of their own.
    */
   public record Quantization(
       int weightBits, int groupSize, long outliers, int embeddingBits, int embeddingGroupSize, int accuracyLevel) {}
@@ -54,8 +54,8 @@ public record Manifest(
    * The values of one layer: {@code count} consecutive entries from {@code offset}, of a weight of rows x columns.
    *
    * <p>In scope channels the block is [entries, rows], one row for each of {@code entries} input channels; in scope
-   * weights it is [entries], one for each single weight. {@code entriesOffset} says where the layer's part of the tensor
-   * {@code entries} of values.safetensors begins.
+   * weights it is [entries], one for each single weight. {@code entriesOffset} says where the layer's part of the
+   * tensor {@code entries} of values.safetensors begins.
    */
   public record Block(
       String layer, long rows, long columns, long offset, long count, long entriesOffset, long entries) {}

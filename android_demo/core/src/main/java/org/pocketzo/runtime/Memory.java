@@ -7,7 +7,7 @@ import java.nio.file.Paths;
 import java.util.List;
 import java.util.Locale;
 
-/** What a run will need: an estimate from the manifest, for those who choose a device and for a check before the start. */
+/** What a run will need: an estimate from the manifest, for those who choose a device and for a check before a run. */
 public final class Memory {
   /** Bytes of the command's process with its libraries loaded, before any model. */
   public static final long PROCESS = 88_000_000;

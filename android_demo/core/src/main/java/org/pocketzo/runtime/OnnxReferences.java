@@ -12,7 +12,8 @@ import java.util.TreeSet;
  * What an ONNX file refers to, read without an ONNX library: external data files, operator domains, functions.
  *
  * <p>An engine follows these references when it opens the file, so they are checked before any engine sees it. Only the
- * wire format of protocol buffers is needed: a message is a list of fields, and the few that hold references are walked.
+ * wire format of protocol buffers is needed: a message is a list of fields, and the few that hold references are
+ * walked.
  */
 public final class OnnxReferences {
   /** Messages within messages that are followed; a step graph needs 5. */

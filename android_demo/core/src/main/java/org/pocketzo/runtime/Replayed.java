@@ -4,7 +4,10 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 
-/** What a trajectory says: its header, the state after its last whole line, evaluations, and the best that was tuned. */
+/**
+ * What a trajectory says: its header, the state after its last whole line, evaluations, and the best of what was
+ * tuned.
+ */
 public final class Replayed {
   /** An evaluation and the number of steps before it. */
   public record Evaluated(int step, Evaluation evaluation) {}

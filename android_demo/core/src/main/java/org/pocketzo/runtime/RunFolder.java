@@ -60,8 +60,8 @@ public final class RunFolder implements AutoCloseable {
   }
 
   /**
-   * Throws BadInput if a run cannot be written to {@code path}: a file, a bundle or inside one, without a run to resume,
-   * or (unless {@code force} or {@code resume}) with a run's files in it.
+   * Throws BadInput if a run cannot be written to {@code path}: a file, a bundle or inside one, without a run to
+   * resume, or (unless {@code force} or {@code resume}) with a run's files in it.
    */
   public static void check(Path path, boolean resume, boolean force) throws BadInput {
     if (java.nio.file.Files.exists(path) && !java.nio.file.Files.isDirectory(path)) {

@@ -21,7 +21,7 @@ import java.util.Map;
  * <p>Nothing is allocated from a size that the file's own does not back. {@link SafetensorsWriter} writes them.
  */
 public final class Safetensors {
-  private static final int HEADER_LIMIT = 100_000_000;
+  private static final int HEADER_LIMIT = 1 << 24;
   private static final String METADATA = "__metadata__";
   private static final Map<String, Integer> BYTES = new LinkedHashMap<>();
 

@@ -127,7 +127,8 @@ public record TuneConfig(
       throw new UsageError(what + "must be at least " + least + ".");
     }
     if (value.compareTo(BigInteger.valueOf(most)) > 0) {
-      throw new UsageError(what + (most == Long.MAX_VALUE ? "must be less than 2**63." : "must be at most " + most + "."));
+      String limit = most == Long.MAX_VALUE ? "must be less than 2**63." : "must be at most " + most + ".";
+      throw new UsageError(what + limit);
     }
   }
 
@@ -146,7 +147,8 @@ public record TuneConfig(
   }
 
   /**
-   * With what 0 left open: a bundle's {@code bundleEps}, and LR at LR_STEPS steps, falling with the square root of more.
+   * With what 0 left open: a bundle's {@code bundleEps}, and LR at LR_STEPS steps, falling with the square root of
+   * more.
    *
    * <p>The values' random walk grows with lr^2 * steps, which so stays the same (docs/learning.md).
    */

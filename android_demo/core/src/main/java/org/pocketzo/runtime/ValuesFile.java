@@ -11,8 +11,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What a values file holds: the tensor {@code values} (fp32 [K]) and, for tuned ones, the bundle that they belong to and
- * their step. Those of a classification hold the label bias too, by label, and the label head.
+ * What a values file holds: the tensor {@code values} (fp32 [K]) and, for tuned ones, the bundle that they belong to
+ * and their step. Those of a classification hold the label bias too, by label, and the label head.
  *
  * @param bundle null, as {@code step} is, in a bundle's own
  * @param labelBias by label; empty without labels

@@ -8,11 +8,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.FileInputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -63,15 +66,7 @@ class RunFolderTest {
         FileInputStream in = new FileInputStream(theirs.resolve(RunFolder.TRAJECTORY).toFile())) {
       Trajectory.Reader reader = new Trajectory.Reader(in, theirs);
       Replayed run = folder.begin(reader.header(), initialValues());
-      Replay.lines(reader, run, (replayed, line) -> {
-        if (line.evaluation() != null) {
-          folder.writer().evaluation(line.step(), line.evaluation());
-        } else if (line.labelHead() != null) {
-          folder.writer().labelHead(line.step(), line.labelHead());
-        } else {
-          folder.writer().step(new Step(line.step(), line.projectedGradients(), line.loss(), 0, line.labelBias()));
-        }
-      });
+      Replay.lines(reader, run, (replayed, line) -> write(folder.writer(), line));
       folder.save(run, reader.header().settings().with("steps", 1000));
     }
     for (String name : NAMES) {
@@ -102,6 +97,39 @@ class RunFolderTest {
     for (String name : NAMES) {
       Path theirs = Fixtures.path("complete-run").resolve(name);
       assertArrayEquals(Files.readAllBytes(theirs), Files.readAllBytes(run.resolve(name)), name);
+    }
+  }
+
+  @Test
+  void cutAnywhereItGoesOnToTheSameBytes() throws Exception {
+    byte[] whole = Files.readAllBytes(Fixtures.path("run/trajectory.jsonl"));
+    List<Line> lines = new ArrayList<>();
+    Replay.replay(Fixtures.path("run/trajectory.jsonl"), initialValues(), (replayed, line) -> lines.add(line));
+    float[] values = initialValues();
+    Path trajectory = scratch.resolve(RunFolder.TRAJECTORY);
+    Random random = new Random(4);
+    int header = new String(whole, StandardCharsets.ISO_8859_1).indexOf('\n') + 1;
+    for (int trial = 0; trial < 60; trial++) {
+      int cut = header + random.nextInt(whole.length - header);
+      Files.write(trajectory, Arrays.copyOf(whole, cut));
+      try (RunFolder folder = new RunFolder(scratch)) {
+        int[] there = {0};
+        folder.resume(folder.reader(), values, (replayed, line) -> there[0]++);
+        for (Line line : lines.subList(there[0], lines.size())) {
+          write(folder.writer(), line);
+        }
+      }
+      assertArrayEquals(whole, Files.readAllBytes(trajectory), "cut at " + cut);
+    }
+  }
+
+  private static void write(Trajectory.Writer writer, Line line) throws BadInput {
+    if (line.evaluation() != null) {
+      writer.evaluation(line.step(), line.evaluation());
+    } else if (line.labelHead() != null) {
+      writer.labelHead(line.step(), line.labelHead());
+    } else {
+      writer.step(new Step(line.step(), line.projectedGradients(), line.loss(), 0, line.labelBias()));
     }
   }
 

@@ -235,6 +235,28 @@ class TrajectoryTest {
     assertTrue(said.contains("line 2: is not the step, evaluation or label head that belongs there"), said);
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {
+    "{\"step\":1,\"g\":[1.0,2.0],\"loss\":1.0}",
+    "{\"step\":1,\"g\":[1.0,2.0],\"loss\":1.0,\"label_bias\":[1.0]}",
+    "{\"step\":1,\"g\":[1.0,2.0],\"loss\":1.0,\"label_bias\":[1.0,1000001.0]}",
+    "{\"step\":1,\"g\":[1.0,2.0],\"loss\":1.0,\"label_bias\":[1.0,1]}",
+    "{\"step\":0,\"label_head\":\"AACAPwAAgD8AAIA/AACAPwAAgD8AAIA/AACAPwAAgD8AAIA/AADAfw==\"}",
+    "{\"step\":0,\"label_head\":\"AACAPwAAgD8AAIA/AACAPwAAgD8AAIA/AACAPwAAgD8AAIA/AACAPw\"}"
+  })
+  void linesThatAClassificationDoesNotHave(String line) throws Exception {
+    Object task = Json.parse("{\"kind\":\"classify\",\"labels\":{\"a\":\" a\",\"b\":\" b\"}}");
+    Header header = Header.of(
+        sha('a'), 10, 4, sha('b'), sha('c'), Header.kindFirst((Map<?, ?>) task), "onnx", "1",
+        TuneConfig.defaults().with("directions", 2));
+    String head = "{\"step\":0,\"label_head\":\"AACAPwAAgD8AAIA/AACAPwAAgD8AAIA/AACAPwAAgD8AAIA/AACAPw==\"}";
+    String step = "{\"step\":1,\"g\":[1.0,2.0],\"loss\":1.0,\"label_bias\":[1.0,-1000000.0]}";
+    assertEquals(2, read(sealed(Json.write(header.members()), head, step)).size());
+    byte[] content = sealed(Json.write(header.members()), line);
+    String said = assertThrows(BadInput.class, () -> read(content)).getMessage();
+    assertTrue(said.contains("line 2: is not the step, evaluation or label head that belongs there"), said);
+  }
+
   @Test
   void numbersBeyondAllDoNotPass() throws Exception {
     assertThrows(IllegalArgumentException.class, () -> Json.write(Double.POSITIVE_INFINITY));

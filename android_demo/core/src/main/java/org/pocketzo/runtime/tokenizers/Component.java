@@ -58,6 +58,12 @@ final class Component {
     return members.get(name);
   }
 
+  /** Whether the member is there, be it null. */
+  boolean lists(String name) {
+    return members.containsKey(name);
+  }
+
+  /** Whether the member is there and not null. */
   boolean has(String name) {
     return members.get(name) != null;
   }

@@ -22,7 +22,7 @@ final class Metaspace implements PreTokenizer {
 
   /** {@code always}, {@code never} or {@code first}. */
   static String scheme(Component fields) throws BadInput {
-    String scheme = fields.has("prepend_scheme") ? fields.text("prepend_scheme") : "always";
+    String scheme = fields.lists("prepend_scheme") ? fields.text("prepend_scheme") : "always";
     boolean known = scheme.equals("always") || scheme.equals("never") || scheme.equals("first");
     if (!known || fields.has("add_prefix_space") && !fields.flag("add_prefix_space") && !scheme.equals("never")) {
       throw fields.refused("has the prepend_scheme " + scheme + ", which phones do not know or which contradicts");

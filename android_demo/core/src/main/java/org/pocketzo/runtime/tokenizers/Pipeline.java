@@ -34,6 +34,11 @@ final class Pipeline implements Tokenizer {
     return postProcessor.apply(encode(text));
   }
 
+  @Override
+  public int[] written(String text) throws BadInput {
+    return encode(text);
+  }
+
   /**
    * Some tokenizers put a mark before the first word of whatever they are given, so the text is encoded behind another
    * one, whose tokens are then taken away.

@@ -79,6 +79,7 @@ final class PostProcessors {
 
   private static UnaryOperator<int[]> template(Component fields) throws BadInput {
     Map<String, int[]> special = specialTokens(fields);
+    fields.list("pair");
     List<int[]> parts = new ArrayList<>();
     for (Component part : fields.objects("part of the TemplateProcessing", "single")) {
       part.only("SpecialToken", "Sequence");

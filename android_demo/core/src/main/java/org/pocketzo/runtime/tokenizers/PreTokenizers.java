@@ -42,7 +42,7 @@ final class PreTokenizers {
         return cut(Matches.property(Characters.SPACE), Behavior.REMOVED);
       case "Punctuation":
         fields.only("behavior");
-        Behavior behavior = fields.has("behavior") ? behavior(fields) : Behavior.ISOLATED;
+        Behavior behavior = fields.lists("behavior") ? behavior(fields) : Behavior.ISOLATED;
         return cut(Matches.property(Characters.PUNCTUATION), behavior);
       default:
         throw fields.unsupported();

@@ -38,7 +38,7 @@ public final class Tokenizers {
     Normalizer normalizer = Normalizers.of(fields.value("normalizer"));
     Model model = Models.of(json);
     checkFirst(fields);
-    List<?> tokens = fields.has("added_tokens") ? fields.list("added_tokens") : Collections.emptyList();
+    List<?> tokens = fields.lists("added_tokens") ? fields.list("added_tokens") : Collections.emptyList();
     return new Pipeline(
         new AddedTokens(tokens, model.vocabulary(), normalizer),
         PreTokenizers.of(fields.value("pre_tokenizer")),

@@ -110,15 +110,16 @@ class OracleTest {
     List<String> differences = new ArrayList<>();
     try (DirectoryStream<Path> files = Files.newDirectoryStream(folder().resolve("verdicts"))) {
       for (Path file : files) {
-        boolean accepted = file.getFileName().toString().startsWith("accepted");
+        String name = file.getFileName().toString();
         String said = "";
         try {
           Tokenizers.open(file);
         } catch (BadInput e) {
           said = e.getMessage();
         }
-        if (accepted != said.isEmpty()) {
-          differences.add(file.getFileName() + " " + said);
+        // What the library itself cannot read is never packaged; it must only not end in a crash.
+        if (!name.startsWith("unreadable") && name.startsWith("accepted") != said.isEmpty()) {
+          differences.add(name + " " + said);
         }
       }
     }
