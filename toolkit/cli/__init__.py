@@ -9,7 +9,7 @@ from typing import NoReturn
 import typer
 from pocketzo.runtime import __version__
 
-from . import evaluate, export, inspect, replay, tune, verify
+from . import evaluate, export, inspect, package, replay, tune, verify
 from .common import report_error
 
 app = typer.Typer(
@@ -20,7 +20,7 @@ app = typer.Typer(
     help="Fine-tune a language model with forward passes alone: export a bundle, tune it, evaluate it.",
     epilog="Start with: pocketzo export CHECKPOINT --out BUNDLE",
 )
-for module in (export, inspect, verify, tune, evaluate, replay):
+for module in (export, inspect, verify, tune, evaluate, replay, package):
     name = module.__name__.rsplit(".", 1)[-1]
     app.command(name, epilog=module.EXAMPLES)(getattr(module, name))
 

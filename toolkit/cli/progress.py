@@ -149,6 +149,21 @@ class HashBar(_Bars):
         self.bars.update(self._task, completed=done, total=total)
 
 
+class PackageBar(_Bars):
+    """The bar of a package that is written."""
+
+    def __init__(self, total: int, quiet: bool) -> None:
+        super().__init__(
+            TextColumn("writing the package"), BarColumn(), DownloadColumn(), TimeRemainingColumn(), quiet=quiet,
+            transient=True,
+        )  # fmt: skip
+        self._task = self.bars.add_task("bytes", total=total)
+
+    def advance(self, count: int) -> None:
+        """After each piece."""
+        self.bars.advance(self._task, count)
+
+
 class EvaluateBar(_Bars):
     """The bar of one evaluation."""
 

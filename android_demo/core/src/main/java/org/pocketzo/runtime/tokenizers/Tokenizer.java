@@ -10,6 +10,9 @@ public interface Tokenizer {
   /** Token ids of a text that follows others, without special tokens. */
   int[] continuation(String text) throws PocketzoException;
 
+  /** Token ids of a text that has its special tokens written out, as {@link ChatFormat} makes it: none are added. */
+  int[] written(String text) throws PocketzoException;
+
   /** The text of token ids, special tokens included as they are written. */
   String decode(int[] ids);
 

@@ -1,0 +1,10 @@
+package org.pocketzo.runtime;
+
+import java.nio.file.Path;
+
+/**
+ * What a run gained on the validation file, and where its best values are; {@code padding} is the share of padding
+ * among the tokens of training batches.
+ */
+public record Result(
+    Evaluation before, Evaluation best, int bestStep, int steps, Path bestValues, double padding) {}

@@ -1,0 +1,170 @@
+package org.pocketzo.runtime.tasks;
+
+import java.math.BigInteger;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.pocketzo.runtime.BadInput;
+import org.pocketzo.runtime.DataRecord;
+import org.pocketzo.runtime.Example;
+import org.pocketzo.runtime.LabelBias;
+import org.pocketzo.runtime.PocketzoException;
+import org.pocketzo.runtime.tokenizers.Tokenizer;
+
+/**
+ * classify: one label word after a prompt. The loss is cross-entropy over the label words alone; these are single
+ * tokens, so one position of one pass scores all of them.
+ */
+public final class Classify implements Task {
+  private final String prompt;
+  private final Tokenizer tokenizer;
+  private final List<String> labels;
+  private final int[] words;
+
+  /** Throws BadInput if prompt or labels are missing, a label word is not one token, or two share a token. */
+  Classify(Map<String, Object> definition, Object where, Tokenizer tokenizer, int vocabulary)
+      throws PocketzoException {
+    this.tokenizer = tokenizer;
+    prompt = Template.check(definition.get("prompt"), where, "prompt", "Review: {text}\\nSentiment:");
+    if (Template.fields(prompt).contains("label")) {
+      throw BadInput.of(where, "\"prompt\" shows the model the answer", "Remove {label} from it");
+    }
+    Map<String, String> wordOf = wordsByLabel(definition.get("labels"), where);
+    labels = Collections.unmodifiableList(new ArrayList<>(wordOf.keySet()));
+    words = new int[labels.size()];
+    for (int i = 0; i < words.length; i++) {
+      words[i] = labelWord(where, labels.get(i), wordOf.get(labels.get(i)));
+    }
+    checkWords(where, vocabulary);
+  }
+
+  private static Map<String, String> wordsByLabel(Object content, Object where) throws BadInput {
+    Map<String, String> words = new LinkedHashMap<>();
+    if (content instanceof Map) {
+      for (Map.Entry<?, ?> entry : ((Map<?, ?>) content).entrySet()) {
+        if (entry.getValue() instanceof String) {
+          words.put((String) entry.getKey(), (String) entry.getValue());
+        }
+      }
+    }
+    if (words.size() < 2 || words.size() != ((Map<?, ?>) content).size()) {
+      throw BadInput.of(
+          where, "\"labels\" must map at least two labels to words",
+          "Such as {\"good\": \" good\", \"bad\": \" bad\"}");
+    }
+    return words;
+  }
+
+  private int labelWord(Object where, String label, String word) throws PocketzoException {
+    int[] ids = tokenizer.continuation(word);
+    if (ids.length == 1) {
+      return ids[0];
+    }
+    if (ids.length == 0) {
+      throw BadInput.of(where, "the word of label \"" + label + "\" is empty", "Give it a word");
+    }
+    List<String> shown = new ArrayList<>();
+    for (int id : ids) {
+      shown.add(token(id));
+    }
+    String hint =
+        word.startsWith(" ") ? "" : " (in most tokenizers \" " + word + "\", with a space first, is shorter)";
+    throw BadInput.of(
+        where,
+        "the word '" + word + "' of label \"" + label + "\" is " + ids.length + " tokens (" + String.join(", ", shown)
+            + "), and must be one",
+        "Choose a shorter or more common word" + hint);
+  }
+
+  private String token(int id) {
+    return "'" + tokenizer.decode(new int[] {id}) + "'";
+  }
+
+  private void checkWords(Object where, int vocabulary) throws BadInput {
+    for (int i = 0; i < words.length; i++) {
+      if (words[i] >= vocabulary) {
+        throw BadInput.of(where, "a label word is a token that the model does not have", "Choose another word");
+      }
+      for (int j = 0; j < i; j++) {
+        if (words[i] == words[j]) {
+          throw BadInput.of(
+              where,
+              "labels \"" + labels.get(j) + "\" and \"" + labels.get(i) + "\" have words that start with the same token"
+                  + " (" + token(words[i]) + "), so they cannot be told apart",
+              "Give one of them another word");
+        }
+      }
+    }
+  }
+
+  @Override
+  public String kind() {
+    return "classify";
+  }
+
+  @Override
+  public List<String> labels() {
+    return labels;
+  }
+
+  @Override
+  public long[] words() {
+    long[] tokens = new long[words.length];
+    for (int i = 0; i < words.length; i++) {
+      tokens[i] = words[i];
+    }
+    return tokens;
+  }
+
+  /** Scores every label word at the last token of the prompt (S = 1, L = number of labels). */
+  @Override
+  public Example example(DataRecord record) throws PocketzoException {
+    int answer = answer(record);
+    int[] tokens = tokenizer.prompt(Template.fill(prompt, record));
+    if (tokens.length == 0) {
+      throw new BadInput(record.where() + ": the prompt is empty. Give it at least one character.");
+    }
+    return new Example(tokens, new int[] {tokens.length - 1}, words.clone(), record.where(), answer);
+  }
+
+  private int answer(DataRecord record) throws BadInput {
+    Object label = record.fields().get("label");
+    if (label instanceof Long || label instanceof BigInteger) {
+      label = label.toString();
+    }
+    if (label instanceof String && labels.contains(label)) {
+      return labels.indexOf(label);
+    }
+    String problem =
+        label == null ? "lacks the key \"label\"" : "label \"" + label + "\" is not one of the task's";
+    throw new BadInput(
+        record.where() + ": " + problem + " (labels: " + String.join(", ", labels) + "). Mend the line or the task"
+            + " file.");
+  }
+
+  /** Loss: nll of the right label. Right: no other label scores better. */
+  @Override
+  public Judgement judge(double[][] nll, List<Example> examples) {
+    double[] losses = new double[nll.length];
+    boolean[] right = new boolean[nll.length];
+    double[] none = new double[words.length];
+    for (int b = 0; b < nll.length; b++) {
+      double[] logP = LabelBias.logProbabilities(nll[b], none);
+      int answer = examples.get(b).answer();
+      losses[b] = -logP[answer];
+      right[b] = best(logP) == answer;
+    }
+    return new Judgement(losses, right);
+  }
+
+  /** The index of the largest number, the first of equals. */
+  private static int best(double[] scores) {
+    int best = 0;
+    for (int i = 1; i < scores.length; i++) {
+      best = scores[i] > scores[best] ? i : best;
+    }
+    return best;
+  }
+}

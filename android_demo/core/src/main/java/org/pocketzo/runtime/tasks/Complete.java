@@ -1,0 +1,93 @@
+package org.pocketzo.runtime.tasks;
+
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import org.pocketzo.runtime.BadInput;
+import org.pocketzo.runtime.DataRecord;
+import org.pocketzo.runtime.Example;
+import org.pocketzo.runtime.PocketzoException;
+import org.pocketzo.runtime.tokenizers.Tokenizer;
+
+/**
+ * complete: a prompt and the text that should follow. The loss is the mean nll of the completion's tokens. The
+ * end-of-sequence token is part of the completion where the model has one, so that it learns to stop.
+ */
+public final class Complete implements Task {
+  private final String prompt;
+  private final String completion;
+  private final Tokenizer tokenizer;
+  private final Integer end;
+  private final long[] words;
+
+  /** Throws BadInput if "prompt" or "completion", both optional templates, are not texts. */
+  Complete(Map<String, Object> definition, Object where, Tokenizer tokenizer, int vocabulary, Integer end)
+      throws BadInput {
+    prompt = template(definition, where, "prompt");
+    completion = template(definition, where, "completion");
+    this.tokenizer = tokenizer;
+    this.end = end;
+    words = new long[vocabulary];
+    for (int i = 0; i < vocabulary; i++) {
+      words[i] = i;
+    }
+  }
+
+  private static String template(Map<String, Object> definition, Object where, String name) throws BadInput {
+    String place = "{" + name + "}";
+    return Template.check(definition.containsKey(name) ? definition.get(name) : place, where, name, place);
+  }
+
+  @Override
+  public String kind() {
+    return "complete";
+  }
+
+  @Override
+  public List<String> labels() {
+    return Collections.emptyList();
+  }
+
+  @Override
+  public long[] words() {
+    return words;
+  }
+
+  /** Scores every token of the completion, each predicted by the one before it. */
+  @Override
+  public Example example(DataRecord record) throws PocketzoException {
+    int[] before = tokenizer.prompt(Template.fill(prompt, record));
+    int[] after = tokenizer.continuation(Template.fill(completion, record));
+    if (before.length == 0 || after.length == 0) {
+      String part = before.length == 0 ? "prompt" : "completion";
+      throw new BadInput(record.where() + ": the " + part + " is empty. Give it at least one character.");
+    }
+    int[] targets = after;
+    if (end != null) {
+      targets = Arrays.copyOf(after, after.length + 1);
+      targets[after.length] = end;
+    }
+    int[] tokens = Arrays.copyOf(before, before.length + targets.length - 1);
+    System.arraycopy(targets, 0, tokens, before.length, targets.length - 1);
+    int[] positions = new int[targets.length];
+    for (int i = 0; i < positions.length; i++) {
+      positions[i] = before.length - 1 + i;
+    }
+    return new Example(tokens, positions, targets, record.where(), -1);
+  }
+
+  /** Loss: mean nll over the completion's tokens. Nothing is right or wrong. */
+  @Override
+  public Judgement judge(double[][] nll, List<Example> examples) {
+    double[] losses = new double[nll.length];
+    for (int b = 0; b < nll.length; b++) {
+      double sum = 0;
+      for (double x : nll[b]) {
+        sum += x;
+      }
+      losses[b] = sum / examples.get(b).targets().length;
+    }
+    return new Judgement(losses, null);
+  }
+}

@@ -1,0 +1,138 @@
+package org.pocketzo.runtime.tokenizers;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import org.pocketzo.runtime.BadInput;
+
+/** The members of one component of a tokenizer.json, each taken with its type; what is not known is refused. */
+final class Component {
+  private final String name;
+  private final Map<String, Object> members;
+
+  private Component(String name, Map<String, Object> members) {
+    this.name = name;
+    this.members = members;
+  }
+
+  /** Reads an object; {@code kind} says in messages what it is. Throws BadInput if it is none. */
+  @SuppressWarnings("unchecked")
+  static Component of(String kind, Object value) throws BadInput {
+    if (!(value instanceof Map)) {
+      throw BadInput.of("tokenizer", "the " + kind + " is no object", Tokenizers.FIX);
+    }
+    Map<String, Object> members = (Map<String, Object>) value;
+    Object type = members.get("type");
+    return new Component(type instanceof String ? kind + " " + type : kind, members);
+  }
+
+  /** Throws BadInput if there are members that are not among {@code names}. */
+  Component only(String... names) throws BadInput {
+    List<String> known = Arrays.asList(names);
+    for (String name : members.keySet()) {
+      if (!known.contains(name) && !name.equals("type")) {
+        throw refused("has the member \"" + name + "\", which phones do not know");
+      }
+    }
+    return this;
+  }
+
+  BadInput refused(String why) {
+    return BadInput.of("tokenizer", "the " + this.name + " " + why, Tokenizers.FIX);
+  }
+
+  BadInput unsupported() {
+    return refused("is not one that phones reproduce");
+  }
+
+  private BadInput wrong(String name, String wanted) {
+    return refused("has the member \"" + name + "\" = " + members.get(name) + " where phones take " + wanted);
+  }
+
+  String type() throws BadInput {
+    return text("type");
+  }
+
+  Object value(String name) {
+    return members.get(name);
+  }
+
+  /** Whether the member is there, be it null. */
+  boolean lists(String name) {
+    return members.containsKey(name);
+  }
+
+  /** Whether the member is there and not null. */
+  boolean has(String name) {
+    return members.get(name) != null;
+  }
+
+  String text(String name) throws BadInput {
+    if (!(members.get(name) instanceof String)) {
+      throw wrong(name, "a text");
+    }
+    return (String) members.get(name);
+  }
+
+  /** A text of one character. */
+  String character(String name) throws BadInput {
+    String text = text(name);
+    if (!Utf16.isOneCharacter(text)) {
+      throw wrong(name, "one character");
+    }
+    return text;
+  }
+
+  boolean flag(String name) throws BadInput {
+    if (!(members.get(name) instanceof Boolean)) {
+      throw wrong(name, "true or false");
+    }
+    return (Boolean) members.get(name);
+  }
+
+  boolean flag(String name, boolean ifMissing) throws BadInput {
+    return members.containsKey(name) ? flag(name) : ifMissing;
+  }
+
+  /** A whole number of 0 or more. */
+  long count(String name) throws BadInput {
+    Object value = members.get(name);
+    if (!(value instanceof Long) || (Long) value < 0) {
+      throw wrong(name, "a whole number");
+    }
+    return (Long) value;
+  }
+
+  List<?> list(String name) throws BadInput {
+    if (!(members.get(name) instanceof List)) {
+      throw wrong(name, "a list");
+    }
+    return (List<?>) members.get(name);
+  }
+
+  /** The objects of a list. */
+  List<Component> objects(String kind, String name) throws BadInput {
+    List<Component> objects = new ArrayList<>();
+    for (Object item : list(name)) {
+      objects.add(Component.of(kind, item));
+    }
+    return objects;
+  }
+
+  /** The member {@code pattern}: a text as it is written, or a regular expression. */
+  Matches pattern() throws BadInput {
+    Component pattern = Component.of("pattern of the " + name, members.get("pattern")).only("String", "Regex");
+    if (pattern.has("String") == pattern.has("Regex")) {
+      throw wrong("pattern", "a String or a Regex");
+    }
+    if (pattern.has("Regex")) {
+      return PatternParser.parse(pattern.text("Regex"));
+    }
+    String text = pattern.text("String");
+    if (text.isEmpty()) {
+      throw wrong("pattern", "a text that is not empty");
+    }
+    return Matches.literal(text);
+  }
+}
