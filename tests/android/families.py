@@ -22,6 +22,7 @@ CASED = (
     r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 SIGNS = r"[!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*"
+PATTERNS = [LLAMA3, QWEN2, CASED, SIGNS]
 BYTES = [f"<0x{b:02X}>" for b in range(256)]
 
 

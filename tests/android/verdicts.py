@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -105,6 +106,49 @@ PATTERNS = [
     *("\\/", "\\é", " ?[^\\s\\p{L}]+", "a{1000}", "a{999}", "{", "}", "]", "a{", "a{b}", "é+", "[é-ü]", "😀*", "[^\\r\\n]", "(?#a)b", "(?>a)"),
     *("(?i:a|b)*", "(?:a", "a)", "?", "*a", "(?!a)?", "(?!a)+", "(?:)", "(?:|a)b", "(?i:)", "(?:(?:a)?b|c)?d", "[+--]", "[a-a]", "[\\--a]"),
 ]  # fmt: skip
+
+
+def pattern(rng: random.Random) -> str:
+    """A pattern of the grammar, with alternatives that begin alike so that it has to go back."""
+    items = [
+        "a",
+        "b",
+        " ",
+        "-",
+        "é",
+        "\\s",
+        "\\S",
+        "\\w",
+        "\\d",
+        "\\p{L}",
+        "\\P{L}",
+        "\\p{Lu}",
+        "\\p{M}",
+        "\\n",
+        "[ab]",
+        "[^a\\s]",
+        "[a-f0-9]",
+    ]
+    ahead = ["(?!\\S)", "(?=a)", "(?![\\p{L}])", "(?=\\s)"]
+
+    def sequence(depth: int) -> str:
+        parts = []
+        for _ in range(rng.randint(1, 4)):
+            kind = rng.random()
+            if kind < 0.75 or depth > 2:
+                parts.append(rng.choice(items) + rng.choice(["", "", "+", "*", "?", "{2}", "{1,3}", "{2,}"]))
+            elif kind < 0.85:
+                parts.append(rng.choice(ahead))
+            else:
+                parts.append(
+                    "(?:"
+                    + "|".join(sequence(depth + 1) for _ in range(rng.randint(1, 3)))
+                    + ")"
+                    + rng.choice(["", "?"])
+                )
+        return "".join(parts)
+
+    return "|".join(sequence(0) for _ in range(rng.randint(1, 4)))
 
 
 def whole(kind: str, component: Any) -> dict[str, Any]:

@@ -30,8 +30,8 @@ public record Audit(Replayed run, Map<String, Boolean> files, double bytesAStep)
   }
 
   /**
-   * Replays the run in the folder {@code path} on {@code bundle} and compares its values files, each at the step that it
-   * names.
+   * Replays the run in the folder {@code path} on {@code bundle} and compares its values files, each at the step that
+   * it names.
    *
    * @throws BadInput if the trajectory was changed, belongs to another bundle, or a values file cannot be read
    */

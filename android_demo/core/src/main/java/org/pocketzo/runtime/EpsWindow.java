@@ -75,8 +75,8 @@ public final class EpsWindow {
     }
     String best = String.format(Locale.ROOT, "%.3f", correlation);
     String better =
-        "The bundle's own is " + Floats.general(estimator.eps()) + " (the best correlation that its artifact reaches is "
-            + best + ").";
+        "The bundle's own is " + Floats.general(estimator.eps())
+            + " (the best correlation that its artifact reaches is " + best + ").";
     if (curve.get(best(curve)).error() > TRUSTED) {
       return "no eps gives this artifact a trustworthy projected gradient: the best correlation is " + best + ".";
     }

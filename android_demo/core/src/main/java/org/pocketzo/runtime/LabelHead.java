@@ -44,7 +44,7 @@ public record LabelHead(float[][] weights) {
     return Base64.getEncoder().encodeToString(bytes());
   }
 
-  /** The head that {@link #encode} wrote for W labels and hidden states of H numbers, or null if {@code text} is none. */
+  /** The head that {@link #encode} wrote for W labels and hidden states of H numbers; null if {@code text} is none. */
   public static LabelHead decode(String text, int labels, int hiddenSize) {
     byte[] bytes;
     try {

@@ -143,6 +143,7 @@ class LoopTest {
     Batch good = batch();
     long[][] far = {{3, 0}, {0, 0}};
     Batch bad = new Batch(good.inputIds(), far, good.labelIds(), good.words(), null);
-    assertTrue(assertThrows(BadInput.class, () -> Examples.checkRange(bad, 4)).getMessage().contains("label_positions"));
+    said = assertThrows(BadInput.class, () -> Examples.checkRange(bad, 4)).getMessage();
+    assertTrue(said.contains("label_positions"), said);
   }
 }

@@ -12,7 +12,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 
-/** The memory of the inputs, outside of the Java heap so that the engine reads it in place, and used again each pass. */
+/** The memory of the inputs, outside of the Java heap so that the engine reads it in place; used again each pass. */
 final class Buffers {
   private final Map<String, ByteBuffer> held = new HashMap<>();
 

@@ -51,7 +51,8 @@ public final class Classify implements Task {
     }
     if (words.size() < 2 || words.size() != ((Map<?, ?>) content).size()) {
       throw BadInput.of(
-          where, "\"labels\" must map at least two labels to words", "Such as {\"good\": \" good\", \"bad\": \" bad\"}");
+          where, "\"labels\" must map at least two labels to words",
+          "Such as {\"good\": \" good\", \"bad\": \" bad\"}");
     }
     return words;
   }
