@@ -14,7 +14,9 @@ from pocketzo.runtime.bundle import Bundle
 from pocketzo.runtime.errors import NotEnoughRoom, UsageError, bad_input
 from pocketzo.runtime.files import disk_errors
 from pocketzo.runtime.manifest import NAME as MANIFEST
+from pocketzo.runtime.tokenizer import NAME as TOKENIZER
 
+from . import phone_tokenizer
 from .apk import PAGE, ApkWriter
 from .signing import Key, require_tools, sign
 from .template import ABIS, ENGINE_VERSION, TEMPLATE
@@ -56,7 +58,8 @@ def check_request(template: Path | None, out: Path, abis: Sequence[str], force: 
 
 
 def check_bundle(bundle: Bundle) -> None:
-    """Raises BadInput if the app's engine cannot run the bundle."""
+    """Raises BadInput if the app's engine cannot run the bundle, or the app would read texts as other tokens."""
+    phone_tokenizer.check(bundle.directory / TOKENIZER)
     graph = bundle.graph("onnx")
     if _numbers(graph.minimum_engine_version) > _numbers(ENGINE_VERSION):
         bad_input(

@@ -15,6 +15,7 @@ from pocketzo.runtime.files import disk_errors
 
 PASSWORD = "POCKETZO_KEY_PASSWORD"
 """the environment variable with a keystore's password"""
+MINIMUM_SDK = "26"
 DEBUG_ALIAS, DEBUG_PASSWORD = "debug", "android"
 
 
@@ -73,7 +74,8 @@ def debug_key() -> Key:
 def sign(unsigned: Path, signed: Path, key: Key) -> None:
     """Write `unsigned` with a signature (schemes 2 and 3) to `signed`. Raises BadInput if refused."""
     _run(
-        ["apksigner", "sign", "--v1-signing-enabled", "false", "--v4-signing-enabled", "false",
+        ["apksigner", "sign", "--min-sdk-version", MINIMUM_SDK,
+         "--v1-signing-enabled", "false", "--v4-signing-enabled", "false",
          "--ks", str(key.keystore), "--ks-key-alias", key.alias, "--ks-pass", f"env:{PASSWORD}",
          "--in", str(unsigned), "--out", str(signed)],
         key.password,

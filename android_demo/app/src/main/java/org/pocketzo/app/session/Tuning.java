@@ -1,0 +1,219 @@
+package org.pocketzo.app.session;
+
+import java.io.BufferedInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.pocketzo.app.R;
+import org.pocketzo.runtime.BadInput;
+import org.pocketzo.runtime.Bundle;
+import org.pocketzo.runtime.Data;
+import org.pocketzo.runtime.Files;
+import org.pocketzo.runtime.Interrupted;
+import org.pocketzo.runtime.Job;
+import org.pocketzo.runtime.Line;
+import org.pocketzo.runtime.PocketzoException;
+import org.pocketzo.runtime.Request;
+import org.pocketzo.runtime.RunFolder;
+import org.pocketzo.runtime.Trajectory;
+import org.pocketzo.runtime.Tune;
+import org.pocketzo.runtime.TuneConfig;
+import org.pocketzo.runtime.engines.Engine;
+import org.pocketzo.runtime.tasks.Task;
+import org.pocketzo.runtime.tasks.Tasks;
+
+/**
+ * The run: ordered by the person, carried out by whoever the system lets work, and found again after anything.
+ *
+ * <p>What was ordered and the examples of that moment are on the disk, and the trajectory is the run: nothing else is
+ * needed to go on.
+ */
+public final class Tuning {
+  private final Model model;
+  private final Progress progress;
+  private boolean running;
+
+  Tuning(Model model, Runnable changed) {
+    this.model = model;
+    this.progress = new Progress(changed);
+  }
+
+  /** How it stands. */
+  public RunState state() {
+    return progress.state();
+  }
+
+  /** Whether there is unfinished work that is to go on without being asked again. */
+  public synchronized boolean wanted() {
+    Order order = order();
+    RunState.Phase phase = state().phase();
+    return order != null && order.goOn() && phase != RunState.Phase.DONE && phase != RunState.Phase.FAILED;
+  }
+
+  /** Whether a thread is in {@link #run}. */
+  public synchronized boolean running() {
+    return running;
+  }
+
+  /** Finds what an earlier process left; called once the model's workspace is known. */
+  synchronized void restore() {
+    Order order = order();
+    if (order == null || running) {
+      return;
+    }
+    readTrajectory(order.steps());
+    if (state().step() >= order.steps()) {
+      progress.phase(RunState.Phase.DONE);
+    } else {
+      progress.phase(order.goOn() ? RunState.Phase.WAITING : RunState.Phase.PAUSED);
+    }
+  }
+
+  /** Orders a new run on these examples; what an earlier one gave is removed. */
+  synchronized void order(Collection collection, Wording wording, int steps) throws PocketzoException {
+    Workspace workspace = model.workspace();
+    Split split = Split.of(collection.items(), wording.classifies());
+    List<String> labels = collection.labels();
+    Map<String, Object> task = wording.task(labels, model.tokenizer());
+    discard();
+    try {
+      java.nio.file.Files.createDirectories(workspace.work());
+    } catch (IOException e) {
+      throw Files.diskError(workspace.work(), e);
+    }
+    Files.writeJson(workspace.task(), task);
+    write(workspace.train(), Lines.write(split.train(), wording));
+    write(workspace.validation(), Lines.write(split.heldBack(), wording));
+    Order.of(steps).write(workspace.order());
+    progress.clear();
+    progress.restore(new ArrayList<>(), new ArrayList<>(), steps);
+  }
+
+  /** Orders {@code more} steps of the run that is there. */
+  synchronized void orderMore(int more) throws BadInput {
+    Order order = order();
+    if (order != null) {
+      order.withSteps(Math.max(order.steps(), state().step()) + more).write(model.workspace().order());
+      readTrajectory(order.steps() + more);
+    }
+  }
+
+  /** Whether it is to go on by itself from now on. */
+  public synchronized void goOn(boolean on) throws BadInput {
+    Order order = order();
+    if (order != null) {
+      order.withGoOn(on).write(model.workspace().order());
+      if (!on && !running && state().phase() == RunState.Phase.WAITING) {
+        progress.phase(RunState.Phase.PAUSED);
+      }
+    }
+  }
+
+  /** Removes the run and what it gave, so that the model is what it was; nothing may be running. */
+  synchronized void discard() {
+    if (model.workspace() != null) {
+      BundleCopy.delete(model.workspace().work().toFile());
+    }
+    progress.clear();
+  }
+
+  /** Says why the run waits, or null for that it goes on. */
+  public void hold(RunState.Hold reason) {
+    progress.hold(reason);
+  }
+
+  /**
+   * Carries out the order on this thread, until it is done or {@code request} ends it.
+   *
+   * @return whether it is done, or cannot be done, so that nobody need go on
+   */
+  public boolean run(Request request) {
+    synchronized (this) {
+      if (running || !wanted()) {
+        return !running;
+      }
+      running = true;
+    }
+    try {
+      progress.phase(RunState.Phase.RUNNING);
+      tune(request);
+      progress.phase(RunState.Phase.DONE);
+      return true;
+    } catch (Interrupted e) {
+      interrupted();
+      return false;
+    } catch (PocketzoException | RuntimeException | OutOfMemoryError e) {
+      progress.failed(Trouble.of(e, R.string.trouble_run, R.string.trouble_run_advice));
+      return true;
+    } finally {
+      synchronized (this) {
+        running = false;
+      }
+    }
+  }
+
+  private synchronized void interrupted() {
+    Order order = order();
+    progress.phase(order != null && order.goOn() ? RunState.Phase.WAITING : RunState.Phase.PAUSED);
+  }
+
+  private void tune(Request request) throws PocketzoException {
+    Workspace workspace = model.workspace();
+    Order order = order();
+    Bundle bundle = model.bundle();
+    Map<String, Object> definition = Tasks.read(workspace.task());
+    Task task = Tasks.make(definition, workspace.task(), model.tokenizer(), bundle.manifest().model());
+    Engine engine = model.engine();
+    boolean resume = hasRun(workspace.run());
+    TuneConfig config = (resume ? RunFolder.header(workspace.run()).settings()
+        : TuneConfig.defaults().with("evaluate_every", (long) order.evaluateEvery())).with("steps", (long) order.steps());
+    Job job = new Job(bundle, engine, task, definition, Data.read(workspace.train()),
+        Data.read(workspace.validation()), workspace.run());
+    Tune.tune(job, config, new Tune.Start(resume, !resume, false), progress, request);
+  }
+
+  /** Whether there is a run to go on with: one whose first line is whole. */
+  private static boolean hasRun(Path run) {
+    try {
+      RunFolder.header(run);
+      return true;
+    } catch (BadInput e) {
+      return false;
+    }
+  }
+
+  private Order order() {
+    return model.workspace() == null ? null : Order.read(model.workspace().order());
+  }
+
+  /** Losses and evaluations of the trajectory, without replaying it. */
+  private void readTrajectory(int steps) {
+    List<Double> losses = new ArrayList<>();
+    List<RunState.Evaluated> evaluations = new ArrayList<>();
+    Path path = model.workspace().run().resolve(RunFolder.TRAJECTORY);
+    if (java.nio.file.Files.exists(path)) {
+      try (InputStream in = new BufferedInputStream(java.nio.file.Files.newInputStream(path))) {
+        Trajectory.Reader reader = new Trajectory.Reader(in, path);
+        for (Line line = reader.next(); line != null; line = reader.next()) {
+          if (line.isStep()) {
+            losses.add(line.loss());
+          } else if (line.evaluation() != null) {
+            evaluations.add(new RunState.Evaluated(line.step(), line.evaluation()));
+          }
+        }
+      } catch (IOException | BadInput e) {
+        // What could be read is shown; going on will say what is wrong.
+      }
+    }
+    progress.restore(losses, evaluations, steps);
+  }
+
+  private static void write(Path path, String text) throws BadInput {
+    byte[] content = text.getBytes(StandardCharsets.UTF_8);
+    Files.writeAtomically(path, out -> out.write(content));
+  }
+}

@@ -1,0 +1,64 @@
+package org.pocketzo.app.work;
+
+import android.app.job.JobInfo;
+import android.app.job.JobParameters;
+import android.app.job.JobScheduler;
+import android.app.job.JobService;
+import android.content.ComponentName;
+import android.content.Context;
+import org.pocketzo.app.session.Session;
+
+/**
+ * Goes on with a run that lost its process, to a restart of the phone, to the system, or because a rule was not kept:
+ * the system starts it when the rules are kept, and ends it after some minutes, as often as it takes.
+ */
+public final class TuneJob extends JobService {
+  static final int ID = 1;
+  private static final long SOON = 60_000;
+
+  private Gate gate;
+
+  /** Plans to go on, under the rules of now, until {@link #cancel}. */
+  static void plan(Context context) {
+    Rules rules = new Rules(context);
+    JobInfo.Builder job = new JobInfo.Builder(ID, new ComponentName(context, TuneJob.class))
+        .setPersisted(true)
+        .setMinimumLatency(SOON)
+        .setRequiresCharging(rules.charging())
+        .setRequiresBatteryNotLow(!rules.charging() && rules.level() > 0)
+        .setRequiresDeviceIdle(rules.idle());
+    if (!rules.idle()) {
+      job.setBackoffCriteria(SOON, JobInfo.BACKOFF_POLICY_LINEAR);
+    }
+    context.getSystemService(JobScheduler.class).schedule(job.build());
+  }
+
+  /** Nothing is left to go on with. */
+  static void cancel(Context context) {
+    context.getSystemService(JobScheduler.class).cancel(ID);
+  }
+
+  @Override
+  public boolean onStartJob(JobParameters parameters) {
+    Session session = Session.of(this);
+    if (session.tuning().running()) {
+      jobFinished(parameters, true);
+      return true;
+    }
+    gate = new Gate(this, session.tuning());
+    Runs.start(this, gate, done -> {
+      gate = null;
+      // Planned anew rather than asked for again: the rules may have changed.
+      jobFinished(parameters, false);
+    });
+    return true;
+  }
+
+  @Override
+  public boolean onStopJob(JobParameters parameters) {
+    if (gate != null) {
+      gate.stop();
+    }
+    return true;
+  }
+}

@@ -1,0 +1,105 @@
+package org.pocketzo.app.work;
+
+import android.app.NotificationManager;
+import android.app.Service;
+import android.content.Context;
+import android.content.Intent;
+import android.os.Build;
+import android.os.IBinder;
+import org.pocketzo.app.NewerSystem;
+import org.pocketzo.app.session.RunState;
+import org.pocketzo.app.session.Session;
+
+/**
+ * Tunes while the person does something else, the screen off too: a foreground service with a notification. If the
+ * process dies, {@link TuneJob} goes on.
+ */
+public final class TuneService extends Service implements Session.Listener {
+  /** Pauses the run; what the notification's button does. */
+  public static final String PAUSE = "org.pocketzo.app.PAUSE";
+
+  /** {@code ServiceInfo.FOREGROUND_SERVICE_TYPE_SPECIAL_USE}, of API 34. */
+  private static final int SPECIAL_USE = 1 << 30;
+  private static final int TYPES = 34;
+
+  private Session session;
+  private Gate gate;
+
+  /** Starts or resumes what is ordered; from a screen that the person sees. */
+  public static void start(Context context) {
+    TuneJob.plan(context);
+    context.startForegroundService(new Intent(context, TuneService.class));
+  }
+
+  /** Pauses the run until the person resumes it. */
+  public static void pause(Context context) {
+    context.startService(new Intent(context, TuneService.class).setAction(PAUSE));
+  }
+
+  @Override
+  public void onCreate() {
+    session = Session.of(this);
+    Notices.prepare(this);
+    session.listen(this);
+  }
+
+  @Override
+  public int onStartCommand(Intent intent, int flags, int id) {
+    if (intent != null && PAUSE.equals(intent.getAction())) {
+      Runs.pause(this);
+      if (gate == null) {
+        stopSelf();
+      }
+      return START_NOT_STICKY;
+    }
+    show();
+    if (gate == null) {
+      gate = new Gate(this, session.tuning());
+      Runs.start(this, gate, done -> ended());
+    }
+    return START_NOT_STICKY;
+  }
+
+  private void ended() {
+    RunState state = session.run();
+    stopForeground(STOP_FOREGROUND_REMOVE);
+    if (state.phase() == RunState.Phase.DONE || state.phase() == RunState.Phase.FAILED) {
+      getSystemService(NotificationManager.class).notify(Notices.RUN + 1, Notices.ofEnd(this, state));
+    }
+    gate = null;
+    stopSelf();
+  }
+
+  private void show() {
+    if (Build.VERSION.SDK_INT >= TYPES) {
+      showTyped();
+    } else {
+      startForeground(Notices.RUN, Notices.ofRun(this, session.run()));
+    }
+  }
+
+  @NewerSystem
+  private void showTyped() {
+    startForeground(Notices.RUN, Notices.ofRun(this, session.run()), SPECIAL_USE);
+  }
+
+  @Override
+  public void changed() {
+    if (gate != null && session.run().active()) {
+      getSystemService(NotificationManager.class).notify(Notices.RUN, Notices.ofRun(this, session.run()));
+    }
+  }
+
+  @Override
+  public void onDestroy() {
+    session.ignore(this);
+    if (gate != null) {
+      gate.stop();
+    }
+  }
+
+  @Override
+  public IBinder onBind(Intent intent) {
+    return null;
+  }
+}
