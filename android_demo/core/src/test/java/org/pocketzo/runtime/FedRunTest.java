@@ -47,6 +47,7 @@ class FedRunTest {
           assertThrows(Interrupted.class, () -> Tune.tune(job, CONFIG, now, stop, stop.request)).getMessage();
       ends.add(Replay.replay(scratch.resolve(RunFolder.TRAJECTORY), job.bundle().initialValues()).state().step());
       assertTrue(said.contains("stopped after step " + ends.get(i) + " of 40") && said.contains("--resume"), said);
+      assertTrue(Files.deleteIfExists(scratch.resolve(RunFolder.METRICS)), "all is saved when it stops");
       start = Tune.Start.RESUME;
     }
     assertEquals(Arrays.asList(7, 14, 21, 28, 35), ends);
