@@ -55,7 +55,7 @@ public final class TuneService extends Service implements Session.Listener {
     show();
     if (gate == null) {
       gate = new Gate(this, session.tuning());
-      Runs.start(this, gate, done -> ended());
+      Runs.start(this, gate, this::ended);
     }
     return START_NOT_STICKY;
   }
