@@ -203,6 +203,7 @@ CASES: dict[str, tuple[Change, str]] = {
         "expected `sensitivity` as float32",
     ),
     "no-sensitivity": (values(lambda t: t.pop("sensitivity")), "is not a safetensors file with"),
+    "values-nan": (values(lambda t: t["values"].__setitem__(3, np.nan)), "holds NaN or infinite values"),
     "values-none": (raw("values.safetensors", b""), "is not a safetensors file with"),
     "values-header": (raw("values.safetensors", b"\xff" * 20), "is not a safetensors file with"),
 }

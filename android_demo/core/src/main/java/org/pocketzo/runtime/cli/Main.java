@@ -1,5 +1,9 @@
 package org.pocketzo.runtime.cli;
 
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.PrintStream;
+import java.io.UnsupportedEncodingException;
 import org.pocketzo.runtime.PocketzoException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -24,7 +28,10 @@ public final class Main {
   private Main() {}
 
   /** Exit codes: 0 done, 2 wrong usage, 3 bad input, 4 not enough room, 130 interrupted. */
-  public static void main(String[] arguments) {
+  public static void main(String[] arguments) throws UnsupportedEncodingException {
+    // Whatever the locale, as files are.
+    System.setOut(new PrintStream(new FileOutputStream(FileDescriptor.out), true, "UTF-8"));
+    System.setErr(new PrintStream(new FileOutputStream(FileDescriptor.err), true, "UTF-8"));
     int code = run(arguments);
     Interrupts.finished(code);
     System.exit(code);

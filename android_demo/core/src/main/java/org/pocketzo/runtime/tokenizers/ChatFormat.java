@@ -53,7 +53,8 @@ public final class ChatFormat {
   /** Reads the text of a chat_format.json. Throws BadInput if it is damaged or of another version. */
   public static ChatFormat parse(String text) throws BadInput {
     try {
-      Component file = Component.of("chat format", Json.parse(text)).only("format", "version", "joints", "trim", "unsafe");
+      Component file =
+          Component.of("chat format", Json.parse(text)).only("format", "version", "joints", "trim", "unsafe");
       if (!file.text("format").equals("pocketzo-chat") || file.count("version") != 1) {
         throw BadInput.of("chat format", "is of another version", FIX);
       }
