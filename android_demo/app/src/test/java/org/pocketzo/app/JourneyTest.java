@@ -135,8 +135,8 @@ public final class JourneyTest {
   private void addExamples() throws IOException {
     device.tab(MainActivity.EXAMPLES);
     assertTrue(device.read(R.id.page_examples, R.id.lead).length() > 0);
-    device.type(R.id.page_examples, R.id.text, "buy oranges 🍊");
-    device.type(R.id.page_examples, R.id.answer, "shopping");
+    device.type(R.id.page_examples, R.id.example_text, "buy oranges 🍊");
+    device.type(R.id.page_examples, R.id.example_answer, "shopping");
     device.tap(R.id.page_examples, R.id.add);
     assertEquals(1, session().collection().items().size());
     Uri uri = Uri.parse("content://somewhere/examples.jsonl");
@@ -214,7 +214,7 @@ public final class JourneyTest {
 
   private void tryOut() throws Exception {
     device.tab(MainActivity.TRY);
-    device.type(R.id.page_try, R.id.text, "the train to the north");
+    device.type(R.id.page_try, R.id.try_text, "the train to the north");
     device.tap(R.id.page_try, R.id.ask);
     device.await("an answer", () -> session().trial().answer() != null);
     device.look();

@@ -149,8 +149,8 @@ public final class Tuning {
   }
 
   /**
-   * Carries out the order on this thread, until it is done or {@code request} ends it; does nothing if there is none, or
-   * another thread does.
+   * Carries out the order on this thread, until it is done or {@code request} ends it; does nothing if there is none,
+   * or another thread does.
    *
    * @param why says, after an end that nobody asked for, which rule ended it, or null
    */
@@ -195,8 +195,10 @@ public final class Tuning {
     Task task = Tasks.make(definition, workspace.task(), model.tokenizer(), bundle.manifest().model());
     Engine engine = model.engine();
     boolean resume = hasRun(workspace.run());
-    TuneConfig config = (resume ? RunFolder.header(workspace.run()).settings()
-        : TuneConfig.defaults().with("evaluate_every", (long) order.evaluateEvery())).with("steps", (long) order.steps());
+    TuneConfig settings = resume
+        ? RunFolder.header(workspace.run()).settings()
+        : TuneConfig.defaults().with("evaluate_every", (long) order.evaluateEvery());
+    TuneConfig config = settings.with("steps", (long) order.steps());
     Job job = new Job(bundle, engine, task, definition, Data.read(workspace.train()),
         Data.read(workspace.validation()), workspace.run());
     Tune.tune(job, config, new Tune.Start(resume, !resume, false), progress, request);
