@@ -77,6 +77,7 @@ def test_patterns_match_where_the_library_says(tmp_path):
     rng = random.Random("patterns")
     short = [text for text in texts.fixed() if len(text) < 60]  # what goes back often takes long on long ones
     chosen = [*rng.sample(short, 150), *(texts.mixed(rng, ["aab", "ab1", "-é"])[:60] for _ in range(60))]
+    chosen += [*texts.CONTRACTIONS, *texts.LETTERS["casing"], *texts.LETTERS["symbols"]]
     drawn = [verdicts.pattern(rng) for _ in range(40)]
     accepted = [pattern for pattern in [*verdicts.PATTERNS, *families.PATTERNS, *drawn] if is_pattern(pattern)]
     model = {"type": "BPE", "byte_fallback": True, "merges": [], "unk_token": None, "fuse_unk": False}

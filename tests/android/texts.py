@@ -147,9 +147,9 @@ def around(rng: random.Random, special: list[str]) -> str:
     for _ in range(rng.randint(1, 4)):
         token = rng.choice(special)
         cut = rng.randint(0, len(token))
-        parts += [rng.choice(["", " ", "x", "  ", "\n", "é", "_", "7", word(rng)])]
+        parts += [rng.choice(["", " ", "x", "  ", "\n", "é", "_", "7", "²", "\u200d", "\u0301", word(rng)])]
         parts += [rng.choice([token, token, token, token[:cut], token[cut:], token.upper(), token + token])]
-    return "".join(parts) + rng.choice(["", " ", "  y", "\n", "x"])
+    return "".join(parts) + rng.choice(["", " ", "  y", "\n", "x", "\u200d", "½"])
 
 
 def real(shared: Path, count: int, rng: random.Random) -> list[str]:
