@@ -119,7 +119,7 @@ apk: setup
 	$(MVN) --file android_demo/pom.xml -Papk --projects core,app package -DskipTests
 	$(BIN)/python -m pocketzo.toolkit.template pack
 
-# The pictures of docs/android.md, of the app with the model of BUNDLE in it.
+# The pictures of docs/app.md, of the app with the model of BUNDLE in it.
 PICTURES ?= docs/images/android
 
 app-pictures:

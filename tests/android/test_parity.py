@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import platform
 import re
 import shutil
 import signal
 import subprocess
 import time
+import zipfile
+from pathlib import Path
 
 import pytest
 
 from ..end_to_end.conftest import cli as cli
+from .conftest import JAR
 from .fixtures import CLASSIFY, COMPLETE, write_data
 
 DATA = {
@@ -161,12 +165,31 @@ def test_stopped_it_goes_on_to_the_same_bytes(java_command, java, tiny_bundle, d
         assert (run / path.name).read_bytes() == path.read_bytes(), path.name
 
 
+def natives(folder):
+    """The engine's libraries for this machine, out of the jar."""
+    with zipfile.ZipFile(JAR) as jar:
+        for name in jar.namelist():
+            if f"linux-{'aarch64' if platform.machine() == 'aarch64' else 'x64'}/" in name and name.endswith(".so"):
+                (folder / Path(name).name).write_bytes(jar.read(name))
+    return folder
+
+
+def test_engine_that_cannot_be_unpacked_is_said(java_command, tiny_bundle):
+    """As with a disk that is full before the start."""
+    words = [*java_command, "verify", str(tiny_bundle.directory)]
+    shell = ["bash", "-c", 'ulimit -f 6; export _JAVA_OPTIONS=-XX:-UsePerfData; exec "$@"', "bash", *words]
+    done = subprocess.run(shell, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 3, done.stderr
+    assert "its native library cannot be loaded here" in done.stderr
+
+
 def test_disk_that_fills_up_loses_no_step(java_command, java, tiny_bundle, data, tmp_path):
     """A limit on the size of files stands for a full disk."""
     run, whole = tmp_path / "run", tmp_path / "whole"
     options = ["--steps", 60, "--head-examples", 0]
     words = [*java_command, *map(str, arguments(tiny_bundle, data, "classify", run, *options))]
-    shell = ["bash", "-c", 'ulimit -f 6; export _JAVA_OPTIONS=-XX:-UsePerfData; exec "$@"', "bash", *words]
+    engine = f"-Donnxruntime.native.path={natives(tmp_path)} -XX:-UsePerfData"  # else they are unpacked first
+    shell = ["bash", "-c", f'ulimit -f 6; export _JAVA_OPTIONS="{engine}"; exec "$@"', "bash", *words]
     done = subprocess.run(shell, capture_output=True, text=True, timeout=300)
     assert done.returncode == 3, done.stderr
     stopped = re.search(r"the disk is full. The run stopped after step (\d+), and trajectory.jsonl", done.stderr)

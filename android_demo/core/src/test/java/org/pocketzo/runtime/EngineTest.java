@@ -96,4 +96,16 @@ class EngineTest {
       assertEquals(2, engine.forward(batch, new float[][] {values}).nll()[0][0].length);
     }
   }
+
+  @Test
+  void whatPointsBeyondATableNeverReachesTheEngine() throws Exception {
+    Bundle bundle = Jobs.bundle();
+    try (Engine engine = Engines.open("onnx", bundle, 1)) {
+      Example example = new Example(new int[] {1, 512, 3}, new int[] {2}, new int[] {4, 5}, "line 1", 0);
+      Batch batch = Examples.collate(Collections.singletonList(example), new long[] {4, 5});
+      float[][] values = {bundle.initialValues()};
+      String said = assertThrows(BadInput.class, () -> engine.forward(batch, values)).getMessage();
+      assertEquals("input_ids: 1 to 512, and the limits are 0 and 511.", said);
+    }
+  }
 }

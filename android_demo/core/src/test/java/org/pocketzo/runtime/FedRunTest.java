@@ -47,6 +47,7 @@ class FedRunTest {
           assertThrows(Interrupted.class, () -> Tune.tune(job, CONFIG, now, stop, stop.request)).getMessage();
       ends.add(Replay.replay(scratch.resolve(RunFolder.TRAJECTORY), job.bundle().initialValues()).state().step());
       assertTrue(said.contains("stopped after step " + ends.get(i) + " of 40") && said.contains("--resume"), said);
+      assertTrue(Files.deleteIfExists(scratch.resolve(RunFolder.METRICS)), "all is saved when it stops");
       start = Tune.Start.RESUME;
     }
     assertEquals(Arrays.asList(7, 14, 21, 28, 35), ends);
@@ -57,6 +58,7 @@ class FedRunTest {
   @Test
   void watchersAreToldOfEveryPhase() throws Exception {
     List<String> told = Collections.synchronizedList(new ArrayList<>());
+    List<Boolean> best = new ArrayList<>();
     Watcher watcher = new Watcher() {
       @Override
       public void stepped(Step step) {
@@ -76,6 +78,7 @@ class FedRunTest {
       @Override
       public void evaluated(int step, Evaluation evaluation) {
         told.add("evaluated " + step);
+        best.add(Files.exists(scratch.resolve(RunFolder.BEST)));
       }
     };
     TuneConfig two = CONFIG.with("steps", 2);
@@ -83,6 +86,7 @@ class FedRunTest {
     assertEquals(
         "[EVALUATION of 4, passed 4, evaluated 0, step 1, step 2, EVALUATION of 4, passed 4, evaluated 2]",
         told.toString());
+    assertEquals(Arrays.asList(true, true), best, "the best values are saved as soon as they are known");
   }
 
   /** Asks to stop after so many steps of its own. */

@@ -1,35 +1,41 @@
 package org.pocketzo.runtime.cli;
 
-import java.util.concurrent.CountDownLatch;
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
 import org.pocketzo.runtime.Request;
 
-/** Ctrl-C and SIGTERM between steps: the process ends when the run has saved everything. */
+/** Ctrl-C and SIGTERM between steps: the first asks the run to end, the second ends the process at once. */
 final class Interrupts {
-  private static final CountDownLatch DONE = new CountDownLatch(1);
-  private static volatile int code = 130;
+  private static final String[] SIGNALS = {"INT", "TERM"};
 
   private Interrupts() {}
 
   /** A request that Ctrl-C and SIGTERM make. */
   static Request.Stop request() {
     Request.Stop stop = new Request.Stop();
-    Runtime.getRuntime().addShutdownHook(new Thread(() -> {
-      stop.make();
+    for (String name : SIGNALS) {
       try {
-        DONE.await();
-      } catch (InterruptedException e) {
-        return;
+        note(name, stop);
+      } catch (ReflectiveOperationException | IllegalArgumentException e) {
+        // This Java has none; the process ends at once then, and the trajectory holds every step.
       }
-      Runtime.getRuntime().halt(code);
-    }));
+    }
     return stop;
   }
 
-  /** The command has ended with this exit code; a process that was told to stop may go. */
-  static void finished(int exitCode) {
-    code = exitCode;
-    System.out.flush();
-    System.err.flush();
-    DONE.countDown();
+  /** By reflection, for these classes belong to no standard, and a phone lacks them. */
+  private static void note(String name, Request.Stop stop) throws ReflectiveOperationException {
+    Class<?> signals = Class.forName("sun.misc.Signal");
+    Class<?> handlers = Class.forName("sun.misc.SignalHandler");
+    Object signal = signals.getConstructor(String.class).newInstance(name);
+    Object usual = handlers.getField("SIG_DFL").get(null);
+    Method handle = signals.getMethod("handle", signals, handlers);
+    Class<?>[] interfaces = {handlers};
+    Object handler = Proxy.newProxyInstance(handlers.getClassLoader(), interfaces, (proxy, method, given) -> {
+      stop.make();
+      handle.invoke(null, signal, usual);
+      return null;
+    });
+    handle.invoke(null, signal, handler);
   }
 }

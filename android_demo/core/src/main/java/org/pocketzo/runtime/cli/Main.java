@@ -4,6 +4,7 @@ import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.PrintStream;
 import java.io.UnsupportedEncodingException;
+import java.util.Arrays;
 import org.pocketzo.runtime.PocketzoException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -32,9 +33,7 @@ public final class Main {
     // Whatever the locale, as files are.
     System.setOut(new PrintStream(new FileOutputStream(FileDescriptor.out), true, "UTF-8"));
     System.setErr(new PrintStream(new FileOutputStream(FileDescriptor.err), true, "UTF-8"));
-    int code = run(arguments);
-    Interrupts.finished(code);
-    System.exit(code);
+    System.exit(run(arguments));
   }
 
   /** Runs one command and returns its exit code. */
@@ -50,6 +49,8 @@ public final class Main {
     } catch (OutOfMemoryError e) {
       System.err.println("pocketzo: out of memory. Choose a smaller --batch, or give Java more: java -Xmx4g -jar ...");
       return 4;
+    } catch (Error e) {
+      return report(e, Arrays.asList(arguments).contains("--debug"));
     }
   }
 
@@ -59,7 +60,7 @@ public final class Main {
   }
 
   /** Prints an error as one message, with its stack trace under --debug, and returns the exit code. */
-  private static int report(Exception e, boolean debug) {
+  private static int report(Throwable e, boolean debug) {
     if (debug) {
       e.printStackTrace();
     }

@@ -39,7 +39,7 @@ public final class OnnxEngine implements Engine {
   private final Path graphFile;
   private final int vocabulary;
   private final OrtEnvironment environment;
-  private final OrtSession.SessionOptions options = new OrtSession.SessionOptions();
+  private final OrtSession.SessionOptions options;
   private final OrtSession session;
   private final Buffers buffers = new Buffers();
 
@@ -56,6 +56,7 @@ public final class OnnxEngine implements Engine {
     graphFile = bundle.directory().resolve(graph.file());
     environment = environment();
     checkVersion(bundle.directory(), environment.getVersion(), graph.minimumEngineVersion());
+    options = new OrtSession.SessionOptions();
     boolean opened = false;
     try {
       options.setIntraOpNumThreads(threads);
