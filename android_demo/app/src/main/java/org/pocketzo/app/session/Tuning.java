@@ -65,6 +65,13 @@ public final class Tuning {
     return running;
   }
 
+  /** Does something that must not meet a run, unless there is one; a run begins after it. */
+  synchronized void whileIdle(Runnable work) {
+    if (!running) {
+      work.run();
+    }
+  }
+
   /** Finds what an earlier process left; called once the model's workspace is known. */
   synchronized void restore() {
     Order order = order();
