@@ -124,8 +124,10 @@ PICTURES ?= docs/images/android
 
 app-pictures:
 	test -d "$(BUNDLE)" || { echo "Name a bundle: make app-pictures BUNDLE=build/demo/bundle"; exit 1; }
+	rm -rf android_demo/app/target/test-assets
 	$(MVN) --file android_demo/pom.xml --projects core,app test -Dtest=PicturesTest -Dsurefire.failIfNoSpecifiedTests=false \
 	  -Dpictures=$(abspath $(PICTURES)) -Dtest.bundle=$(abspath $(BUNDLE))
+	rm -rf android_demo/app/target/test-assets
 
 # Debian packages qemu-user-static, gcc-aarch64-linux-gnu, gcc, libc6-dev, npm and maven.
 arm-setup: setup
