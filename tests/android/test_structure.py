@@ -9,7 +9,7 @@ import pytest
 from ..conftest import ROOT
 
 CORE = ROOT / "android_demo/core/src/main/java/org/pocketzo/runtime"
-SOURCES = sorted((ROOT / "android_demo/core/src").rglob("*.java"))
+SOURCES = sorted((ROOT / "android_demo").glob("*/src/**/*.java"))
 
 
 def imports(path):

@@ -12,6 +12,7 @@ import org.pocketzo.runtime.Evaluation;
 public final class Words {
   private static final int MINUTE = 60;
   private static final int MILLION = 1_000_000;
+  private static final int MANY = 100 * MILLION;
 
   private Words() {}
 
@@ -41,7 +42,18 @@ public final class Words {
   public static String many(Context context, long count) {
     return count < MILLION
         ? number(context, count, 0)
-        : context.getString(R.string.model_millions, number(context, Math.round(count / 1e5) / 10.0, count < 1e8 ? 1 : 0));
+        : context.getString(R.string.model_millions, number(context, millions(count), count < MANY ? 1 : 0));
+  }
+
+  private static double millions(long count) {
+    return count < MANY ? Math.round(count / 1e5) / 10.0 : Math.round(count / 1e6);
+  }
+
+  /** A small number, to one digit that counts. */
+  public static String small(Context context, double number) {
+    NumberFormat format = NumberFormat.getNumberInstance(locale(context));
+    format.setMaximumFractionDigits(number <= 0 ? 0 : Math.max(0, (int) Math.ceil(-Math.log10(number))));
+    return format.format(number);
   }
 
   /** A number of examples. */

@@ -139,8 +139,10 @@ final class Device {
 
   /** Takes a picture of the window, if pictures are wanted. */
   Bitmap picture(String name) throws IOException {
-    // Long enough for scroll bars and touches to fade.
-    shadowOf(Looper.getMainLooper()).idleFor(java.time.Duration.ofSeconds(2));
+    look();
+    for (int page : new int[] {R.id.page_model, R.id.page_examples, R.id.page_tune, R.id.page_try}) {
+      activity().findViewById(page).setVerticalScrollBarEnabled(false);
+    }
     View window = activity().getWindow().getDecorView();
     Bitmap bitmap = Bitmap.createBitmap(window.getWidth(), window.getHeight(), Bitmap.Config.ARGB_8888);
     window.draw(new Canvas(bitmap));

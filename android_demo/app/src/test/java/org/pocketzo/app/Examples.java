@@ -7,7 +7,8 @@ import org.pocketzo.runtime.Json;
 /** Notes of a person, of two labels. */
 final class Examples {
   private static final String[] PLACES = {"Lisbon", "the sea", "a hill", "the old town", "grandmother", "the north"};
-  private static final String[] DUTIES = {"the report", "Monday's talk", "the budget", "a new contract", "the plan", "mails"};
+  private static final String[] DUTIES =
+      {"the report", "Monday's talk", "the budget", "a new contract", "the plan", "mails"};
   private static final String[] TRIPS = {"train to", "pack for", "flight to", "tickets for"};
   private static final String[] CHORES = {"finish", "send", "discuss", "print"};
 

@@ -79,16 +79,64 @@ public final class JourneyTest {
     addExamples();
     tuneUntilKilled();
     resumed();
+    furtherAndPaused();
     tryOut();
     share();
     undo();
   }
 
+  private void furtherAndPaused() throws Exception {
+    device.tab(MainActivity.TUNE);
+    device.tap(R.id.page_tune, R.id.go);
+    device.await("more steps", () -> session().run().step() >= STEPS + 2);
+    device.tap(R.id.page_tune, R.id.go);
+    device.await("the run is paused", () -> session().run().phase() == RunState.Phase.PAUSED);
+    assertEquals(STEPS + 100, session().run().steps());
+    assertTrue(session().run().step() < STEPS + 100);
+    device.await("the service has ended", () -> shadowOf(device.service()).isStoppedBySelf());
+  }
+
+  @Test
+  public void anExampleThatIsTooLongIsNamedAndNothingIsLost() throws Exception {
+    device.open();
+    device.await("the model is ready", () -> session().model().ready());
+    String text = "a very long story " + String.join(" ", java.util.Collections.nCopies(400, "word"));
+    session().collection().add(java.util.Arrays.asList(
+        new org.pocketzo.app.session.Item(text, "a"), new org.pocketzo.app.session.Item("x", "a"),
+        new org.pocketzo.app.session.Item("🙂🙂🙂", "b"), new org.pocketzo.app.session.Item("y", "b")));
+    device.tab(MainActivity.TUNE);
+    device.tap(R.id.page_tune, R.id.go);
+    device.await("it is said", () -> device.read(R.id.page_tune, R.id.trouble_details).contains("a very long story"));
+    assertEquals(4, session().collection().items().size());
+    session().collection().remove(0);
+    session().collection().add(java.util.Arrays.asList(new org.pocketzo.app.session.Item("z", "a")));
+    device.screen().steps(1);
+    device.tap(R.id.page_tune, R.id.go);
+    device.await("the run is done", () -> session().run().phase() == RunState.Phase.DONE);
+  }
+
+  @Test
+  public void aDamagedCopyIsRefusedAndUnpackedAgain() throws Exception {
+    device.open();
+    device.await("the model is ready", () -> session().model().ready());
+    Path weights = session().workspace().bundle().resolve("weights.bin");
+    device.close();
+    Sessions.forget();
+    byte[] content = Files.readAllBytes(weights);
+    content[content.length / 2] ^= 1;
+    Files.write(weights, content);
+    device.open();
+    device.await("it is found", () -> device.read(R.id.page_model, R.id.trouble_title).contains("cannot be used"));
+    assertTrue(session().model().trouble().details().contains("weights.bin"));
+    device.tap(R.id.page_model, R.id.copy_again);
+    device.await("the model is ready", () -> session().model().ready());
+  }
+
   private void addExamples() throws IOException {
     device.tab(MainActivity.EXAMPLES);
     assertTrue(device.read(R.id.page_examples, R.id.lead).length() > 0);
-    device.type(R.id.page_examples, R.id.text, "buy oranges 🍊");
-    device.type(R.id.page_examples, R.id.answer, "shopping");
+    device.type(R.id.page_examples, R.id.example_text, "buy oranges 🍊");
+    device.type(R.id.page_examples, R.id.example_answer, "shopping");
     device.tap(R.id.page_examples, R.id.add);
     assertEquals(1, session().collection().items().size());
     Uri uri = Uri.parse("content://somewhere/examples.jsonl");
@@ -166,7 +214,7 @@ public final class JourneyTest {
 
   private void tryOut() throws Exception {
     device.tab(MainActivity.TRY);
-    device.type(R.id.page_try, R.id.text, "the train to the north");
+    device.type(R.id.page_try, R.id.try_text, "the train to the north");
     device.tap(R.id.page_try, R.id.ask);
     device.await("an answer", () -> session().trial().answer() != null);
     device.look();

@@ -50,7 +50,15 @@ public final class PicturesTest {
   }
 
   @Test
+  @SuppressWarnings("deprecation") // the system's own broadcasts are sticky
   public void everyPageIsDrawn() throws Exception {
+    android.app.Application application = RuntimeEnvironment.getApplication();
+    android.app.ActivityManager.MemoryInfo memory = new android.app.ActivityManager.MemoryInfo();
+    memory.availMem = 2_900_000_000L;
+    org.robolectric.Shadows.shadowOf(application.getSystemService(android.app.ActivityManager.class))
+        .setMemoryInfo(memory);
+    application.sendStickyBroadcast(new android.content.Intent(android.content.Intent.ACTION_BATTERY_CHANGED)
+        .putExtra("plugged", 1).putExtra("level", 82).putExtra("scale", 100).putExtra("temperature", 312));
     device.open();
     device.await("the model is ready", () -> session().model().ready());
     device.tab(MainActivity.TUNE);
@@ -65,7 +73,7 @@ public final class PicturesTest {
     device.picture("light-tune-running");
     device.await("the run is done", () -> session().run().phase() == RunState.Phase.DONE);
     device.tab(MainActivity.TRY);
-    device.type(R.id.page_try, R.id.text, "Gate closes 18:40, don't forget the blue passport cover");
+    device.type(R.id.page_try, R.id.try_text, "Gate closes 18:40, don't forget the blue passport cover");
     device.tap(R.id.page_try, R.id.ask);
     device.await("an answer", () -> session().trial().answer() != null && !session().trial().busy());
     int light = draw("light");
@@ -82,11 +90,12 @@ public final class PicturesTest {
 
   /** Makes the activity again under other qualifiers, as the system does; what was typed is there again. */
   private void shown(String qualifiers) {
-    String typed = ((EditText) device.find(R.id.page_try, R.id.text)).getText().toString();
+    String typed = ((EditText) device.find(R.id.page_try, R.id.try_text)).getText().toString();
     RuntimeEnvironment.setQualifiers(qualifiers);
     device.turn();
     device.look();
-    assertEquals(typed, ((EditText) device.find(R.id.page_try, R.id.text)).getText().toString());
+    assertEquals(typed, ((EditText) device.find(R.id.page_try, R.id.try_text)).getText().toString());
+    assertEquals("", ((EditText) device.find(R.id.page_examples, R.id.example_text)).getText().toString());
   }
 
   /** Draws all pages; returns how bright they are in the middle of the left edge, from 0 to 255. */

@@ -37,6 +37,7 @@ public final class ExamplesScreen extends Screen {
 
   public ExamplesScreen(Activity activity) {
     super(activity, R.layout.screen_examples);
+    show(R.id.example_said, false);
     find(R.id.add).setOnClickListener(v -> add());
     find(R.id.paste).setOnClickListener(v -> paste());
     find(R.id.import_file).setOnClickListener(v -> activity.startActivityForResult(
@@ -55,7 +56,7 @@ public final class ExamplesScreen extends Screen {
   public void refresh() {
     boolean classifies = session.wording().classifies();
     text(R.id.lead, activity.getText(classifies ? R.string.examples_lead : R.string.examples_lead_complete));
-    EditText answer = find(R.id.answer);
+    EditText answer = find(R.id.example_answer);
     answer.setHint(classifies ? R.string.examples_label_hint : R.string.examples_answer_hint);
     answer.setInputType(
         InputType.TYPE_CLASS_TEXT | (classifies ? 0 : InputType.TYPE_TEXT_FLAG_MULTI_LINE));
@@ -136,8 +137,8 @@ public final class ExamplesScreen extends Screen {
   }
 
   private void add() {
-    EditText text = find(R.id.text);
-    EditText answer = find(R.id.answer);
+    EditText text = find(R.id.example_text);
+    EditText answer = find(R.id.example_answer);
     boolean classifies = session.wording().classifies();
     String typed = answer.getText().toString().trim();
     String label = typed.isEmpty() && classifies && chosen != null ? chosen : typed;
@@ -152,7 +153,7 @@ public final class ExamplesScreen extends Screen {
       text.setText("");
       answer.setText("");
       chosen = classifies ? label : null;
-      text(R.id.said, activity.getText(R.string.examples_added));
+      say(activity.getText(R.string.examples_added));
       text.requestFocus();
       refresh();
     }
@@ -183,19 +184,24 @@ public final class ExamplesScreen extends Screen {
     ClipData clip = activity.getSystemService(ClipboardManager.class).getPrimaryClip();
     CharSequence text = clip == null || clip.getItemCount() == 0 ? null : clip.getItemAt(0).coerceToText(activity);
     if (text == null || text.toString().trim().isEmpty()) {
-      text(R.id.said, activity.getText(R.string.examples_nothing_to_paste));
+      say(activity.getText(R.string.examples_nothing_to_paste));
       return;
     }
-    EditText answer = find(R.id.answer);
+    EditText answer = find(R.id.example_answer);
     String typed = answer.getText().toString().trim();
     String label = typed.isEmpty() && chosen != null ? chosen : typed;
     String pasted = text.toString();
     if (label.isEmpty() && pasted.indexOf('\t') < 0 && !pasted.trim().startsWith("{")) {
       // One text without a label: it is put where a text is typed, and the label is chosen next.
-      ((EditText) find(R.id.text)).setText(pasted.trim());
+      ((EditText) find(R.id.example_text)).setText(pasted.trim());
       return;
     }
     found(Lines.readPasted(pasted, label, session.wording()));
+  }
+
+  private void say(CharSequence text) {
+    show(R.id.example_said, text.length() > 0);
+    text(R.id.example_said, text);
   }
 
   /** Adds what was found in a file or the clipboard, and says what was not usable. */
@@ -204,7 +210,7 @@ public final class ExamplesScreen extends Screen {
       return;
     }
     int count = found.items().size();
-    text(R.id.said, count == 0 ? activity.getText(R.string.examples_nothing_found)
+    say(count == 0 ? activity.getText(R.string.examples_nothing_found)
         : activity.getResources().getQuantityString(R.plurals.examples_imported, count, count));
     if (!found.bad().isEmpty()) {
       Dialogs.tell(activity, R.string.examples_bad_title, bad(found.bad()));
@@ -236,7 +242,7 @@ public final class ExamplesScreen extends Screen {
 
   /** Says that examples were written to a file. */
   public void exported() {
-    text(R.id.said, activity.getText(R.string.examples_exported));
+    say(activity.getText(R.string.examples_exported));
   }
 
   /** Says what went wrong with a file. */

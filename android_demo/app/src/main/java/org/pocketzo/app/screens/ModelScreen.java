@@ -7,7 +7,6 @@ import android.view.View;
 import android.view.ViewGroup;
 import android.widget.ProgressBar;
 import android.widget.TextView;
-import java.util.Locale;
 import org.pocketzo.app.R;
 import org.pocketzo.app.Words;
 import org.pocketzo.app.session.ModelState;
@@ -98,11 +97,7 @@ public final class ModelScreen extends Screen {
     title.setCompoundDrawablesRelativeWithIntrinsicBounds(
         passed ? R.drawable.ic_passed : R.drawable.ic_problem, 0, 0, 0);
     text(R.id.test_more, activity.getString(R.string.model_test_passed_more,
-        written(state.difference()), written(state.tolerance())));
-  }
-
-  private static String written(double difference) {
-    return String.format(Locale.ROOT, "%.1g", difference);
+        Words.small(activity, state.difference()), Words.small(activity, state.tolerance())));
   }
 
   private void describeMemory() {

@@ -64,6 +64,8 @@ public abstract class Screen {
       text(R.id.trouble_title, activity.getText(trouble.title()));
       text(R.id.trouble_advice, activity.getText(trouble.advice()));
       text(R.id.trouble_details, trouble.details());
+      // Which example it is stands there.
+      show(R.id.trouble_details, trouble.title() == R.string.trouble_run);
     }
   }
 }

@@ -37,9 +37,9 @@ public final class TryScreen extends Screen {
         && session.run().phase() == RunState.Phase.NONE && session.missing() != Session.Missing.NOTHING
         && session.missing() != Session.Missing.SECOND_EXAMPLE;
     find(R.id.ask).setEnabled(session.model().ready() && !trial.busy() && !labels);
-    text(R.id.said, trial.busy() ? activity.getText(R.string.try_busy)
+    text(R.id.try_said, trial.busy() ? activity.getText(R.string.try_busy)
         : labels ? activity.getText(R.string.try_need_labels) : "");
-    show(R.id.said, trial.busy() || labels);
+    show(R.id.try_said, trial.busy() || labels);
     trouble(trial.trouble());
     Answer answer = trial.answer();
     show(R.id.empty, answer == null && trial.trouble() == null && !labels);
@@ -56,7 +56,7 @@ public final class TryScreen extends Screen {
   }
 
   private void ask() {
-    EditText text = find(R.id.text);
+    EditText text = find(R.id.try_text);
     if (text.getText().toString().trim().isEmpty()) {
       text.setError(activity.getText(R.string.examples_need_text));
       text.requestFocus();

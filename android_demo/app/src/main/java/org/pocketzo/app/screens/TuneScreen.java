@@ -46,10 +46,10 @@ public final class TuneScreen extends Screen {
     find(R.id.share).setOnClickListener(v -> share());
     Switch charging = find(R.id.rule_charging);
     charging.setChecked(rules.charging());
-    charging.setOnCheckedChangeListener((v, on) -> rules.charging(on));
+    charging.setOnCheckedChangeListener((v, on) -> ruled(() -> rules.charging(on)));
     Switch idle = find(R.id.rule_idle);
     idle.setChecked(rules.idle());
-    idle.setOnCheckedChangeListener((v, on) -> rules.idle(on));
+    idle.setOnCheckedChangeListener((v, on) -> ruled(() -> rules.idle(on)));
     boolean large = activity.getResources().getConfiguration().fontScale > Screens.LARGE_FONT;
     ((LinearLayout) find(R.id.figures)).setOrientation(large ? LinearLayout.VERTICAL : LinearLayout.HORIZONTAL);
     if (large) {
@@ -179,7 +179,7 @@ public final class TuneScreen extends Screen {
       chosen = level == rules.level() ? name : chosen;
     }
     Chips.show(find(R.id.levels), levels, chosen, name -> {
-      rules.level(Rules.LEVELS[levels.indexOf(name)]);
+      ruled(() -> rules.level(Rules.LEVELS[levels.indexOf(name)]));
       showRules();
     });
     List<String> choices = new ArrayList<>();
@@ -192,13 +192,22 @@ public final class TuneScreen extends Screen {
     });
   }
 
+  /** Changes a rule; a run that waited for one tries again under those of now. */
+  private void ruled(Runnable change) {
+    change.run();
+    if (session.tuning().wanted() && !session.tuning().running()
+        && session.run().phase() == RunState.Phase.WAITING) {
+      begin();
+    }
+  }
+
   private void showPhone() {
     Phone phone = Phone.now(activity);
     int heat = phone.heat() < 0 ? R.string.heat_unknown
         : phone.heat() == 0 ? R.string.heat_normal : phone.heat() < 3 ? R.string.heat_warm : R.string.heat_hot;
-    String degrees = Double.isNaN(phone.celsius()) ? activity.getString(R.string.tune_not_yet)
-        : Words.number(activity, phone.celsius(), 0);
-    text(R.id.temperature, activity.getString(R.string.tune_temperature, degrees, activity.getString(heat)));
+    text(R.id.temperature, Double.isNaN(phone.celsius()) ? activity.getString(heat)
+        : activity.getString(R.string.tune_temperature, Words.number(activity, phone.celsius(), 0),
+            activity.getString(heat)));
   }
 
   private void go() {
@@ -234,11 +243,5 @@ public final class TuneScreen extends Screen {
     if (share != null) {
       activity.startActivity(share);
     }
-  }
-
-  /** Shows the part of the page with the run's state. */
-  public void toRun() {
-    View doing = find(R.id.doing);
-    doing.requestRectangleOnScreen(new android.graphics.Rect(0, 0, doing.getWidth(), doing.getHeight()));
   }
 }

@@ -212,13 +212,11 @@ public final class Session {
 
   /** Back to the model as it came. */
   public void undo() {
-    worker.execute(() -> {
-      if (!tuning.running()) {
-        tuning.discard();
-        trialState = TrialState.NONE;
-        changed();
-      }
-    });
+    worker.execute(() -> tuning.whileIdle(() -> {
+      tuning.discard();
+      trialState = TrialState.NONE;
+      changed();
+    }));
   }
 
   /** Asks both models. */
@@ -237,11 +235,7 @@ public final class Session {
 
   /** Gives back the engine's memory unless it is in use. */
   public void spareMemory() {
-    worker.execute(() -> {
-      if (!tuning.running()) {
-        model.release();
-      }
-    });
+    worker.execute(() -> tuning.whileIdle(model::release));
   }
 
   /** Bytes that a run with usual examples takes, 0 until the model is known. */

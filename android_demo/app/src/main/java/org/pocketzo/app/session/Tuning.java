@@ -8,14 +8,18 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.pocketzo.app.R;
 import org.pocketzo.runtime.BadInput;
 import org.pocketzo.runtime.Bundle;
 import org.pocketzo.runtime.Data;
+import org.pocketzo.runtime.DataRecord;
+import org.pocketzo.runtime.Examples;
 import org.pocketzo.runtime.Files;
 import org.pocketzo.runtime.Interrupted;
 import org.pocketzo.runtime.Job;
 import org.pocketzo.runtime.Line;
+import org.pocketzo.runtime.Manifest;
 import org.pocketzo.runtime.PocketzoException;
 import org.pocketzo.runtime.Request;
 import org.pocketzo.runtime.RunFolder;
@@ -33,6 +37,8 @@ import org.pocketzo.runtime.tasks.Tasks;
  * needed to go on.
  */
 public final class Tuning {
+  private static final int NAMED = 60;
+
   private final Model model;
   private final Progress progress;
   private boolean running;
@@ -59,6 +65,13 @@ public final class Tuning {
     return running;
   }
 
+  /** Does something that must not meet a run, unless there is one; a run begins after it. */
+  synchronized void whileIdle(Runnable work) {
+    if (!running) {
+      work.run();
+    }
+  }
+
   /** Finds what an earlier process left; called once the model's workspace is known. */
   synchronized void restore() {
     Order order = order();
@@ -79,6 +92,7 @@ public final class Tuning {
     Split split = Split.of(collection.items(), wording.classifies());
     List<String> labels = collection.labels();
     Map<String, Object> task = wording.task(labels, model.tokenizer());
+    check(collection.items(), wording, task);
     discard();
     try {
       java.nio.file.Files.createDirectories(workspace.work());
@@ -93,12 +107,27 @@ public final class Tuning {
     progress.restore(new ArrayList<>(), new ArrayList<>(), steps);
   }
 
+  /** Throws BadInput, naming the example by how it begins, if one cannot be learnt from. */
+  private void check(List<Item> items, Wording wording, Map<String, Object> definition) throws PocketzoException {
+    Manifest.Model about = model.bundle().manifest().model();
+    Task task = Tasks.make(definition, "task", model.tokenizer(), about);
+    for (Item item : items) {
+      String text = item.text();
+      String begin = text.codePointCount(0, text.length()) <= NAMED
+          ? text : text.substring(0, text.offsetByCodePoints(0, NAMED)) + "…";
+      DataRecord record = new DataRecord(wording.record(item), "“" + begin + "”");
+      Examples.checkLength(task.example(record), about.contextTokens());
+    }
+  }
+
   /** Orders {@code more} steps of the run that is there. */
   synchronized void orderMore(int more) throws BadInput {
     Order order = order();
     if (order != null) {
-      order.withSteps(Math.max(order.steps(), state().step()) + more).write(model.workspace().order());
-      readTrajectory(order.steps() + more);
+      Order longer = order.withSteps(Math.max(order.steps(), state().step()) + more);
+      longer.write(model.workspace().order());
+      readTrajectory(longer.steps());
+      progress.phase(RunState.Phase.PAUSED);
     }
   }
 
@@ -127,14 +156,15 @@ public final class Tuning {
   }
 
   /**
-   * Carries out the order on this thread, until it is done or {@code request} ends it.
+   * Carries out the order on this thread, until it is done or {@code request} ends it; does nothing if there is none,
+   * or another thread does.
    *
-   * @return whether it is done, or cannot be done, so that nobody need go on
+   * @param why says, after an end that nobody asked for, which rule ended it, or null
    */
-  public boolean run(Request request) {
+  public void run(Request request, Supplier<RunState.Hold> why) {
     synchronized (this) {
       if (running || !wanted()) {
-        return !running;
+        return;
       }
       running = true;
     }
@@ -142,13 +172,10 @@ public final class Tuning {
       progress.phase(RunState.Phase.RUNNING);
       tune(request);
       progress.phase(RunState.Phase.DONE);
-      return true;
     } catch (Interrupted e) {
-      interrupted();
-      return false;
+      interrupted(why.get());
     } catch (PocketzoException | RuntimeException | OutOfMemoryError e) {
       progress.failed(Trouble.of(e, R.string.trouble_run, R.string.trouble_run_advice));
-      return true;
     } finally {
       synchronized (this) {
         running = false;
@@ -156,9 +183,15 @@ public final class Tuning {
     }
   }
 
-  private synchronized void interrupted() {
+  private synchronized void interrupted(RunState.Hold reason) {
     Order order = order();
-    progress.phase(order != null && order.goOn() ? RunState.Phase.WAITING : RunState.Phase.PAUSED);
+    if (order == null || !order.goOn()) {
+      progress.phase(RunState.Phase.PAUSED);
+    } else if (reason != null) {
+      progress.hold(reason);
+    } else {
+      progress.phase(RunState.Phase.WAITING);
+    }
   }
 
   private void tune(Request request) throws PocketzoException {
@@ -169,8 +202,10 @@ public final class Tuning {
     Task task = Tasks.make(definition, workspace.task(), model.tokenizer(), bundle.manifest().model());
     Engine engine = model.engine();
     boolean resume = hasRun(workspace.run());
-    TuneConfig config = (resume ? RunFolder.header(workspace.run()).settings()
-        : TuneConfig.defaults().with("evaluate_every", (long) order.evaluateEvery())).with("steps", (long) order.steps());
+    TuneConfig settings = resume
+        ? RunFolder.header(workspace.run()).settings()
+        : TuneConfig.defaults().with("evaluate_every", (long) order.evaluateEvery());
+    TuneConfig config = settings.with("steps", (long) order.steps());
     Job job = new Job(bundle, engine, task, definition, Data.read(workspace.train()),
         Data.read(workspace.validation()), workspace.run());
     Tune.tune(job, config, new Tune.Start(resume, !resume, false), progress, request);

@@ -25,7 +25,7 @@ public final class ResultProvider extends ContentProvider {
   static final String AUTHORITY = "org.pocketzo.app.results";
   private static final String TYPE = "application/octet-stream";
 
-  /** The files of a result: the best values are what a person wants, the others let anyone check how they came about. */
+  /** The best values are what a person wants; the others let anyone check how they came about. */
   private static final List<String> FILES =
       Arrays.asList(RunFolder.BEST, RunFolder.VALUES, RunFolder.TRAJECTORY, RunFolder.METRICS);
 

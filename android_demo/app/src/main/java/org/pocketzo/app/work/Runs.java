@@ -3,7 +3,6 @@ package org.pocketzo.app.work;
 import android.content.Context;
 import android.os.Handler;
 import android.os.Looper;
-import java.util.function.Consumer;
 import org.pocketzo.app.session.Session;
 import org.pocketzo.app.session.Tuning;
 import org.pocketzo.runtime.BadInput;
@@ -14,40 +13,46 @@ public final class Runs {
 
   private Runs() {}
 
-  /** Goes on with what is ordered; {@code ended} is told on the main thread whether nothing is left to do. */
-  static void start(Context context, Gate gate, Consumer<Boolean> ended) {
+  /** Goes on with what is ordered; {@code ended} is called on the main thread when this is over. */
+  static void start(Context context, Gate gate, Runnable ended) {
     Context application = context.getApplicationContext();
     Session session = Session.of(application);
-    synchronized (Runs.class) {
-      current = gate;
-    }
     Thread thread = new Thread(() -> {
-      boolean done = false;
       try {
         session.prepareNow();
-        done = session.tuning().run(gate);
+        if (begun(session.tuning(), gate)) {
+          session.tuning().run(gate, gate::ended);
+          finish(application, session, gate);
+        }
       } finally {
         gate.release();
-        finish(application, session.tuning(), gate, done);
-        boolean nothingLeft = done;
-        new Handler(Looper.getMainLooper()).post(() -> ended.accept(nothingLeft));
+        new Handler(Looper.getMainLooper()).post(ended);
       }
     }, "tuning");
     thread.start();
   }
 
-  private static void finish(Context context, Tuning tuning, Gate gate, boolean done) {
+  /** Whether the run is {@code gate}'s from now on; it is not, if another has it. */
+  private static synchronized boolean begun(Tuning tuning, Gate gate) {
+    if (current != null || tuning.running()) {
+      return false;
+    }
+    current = gate;
+    return true;
+  }
+
+  private static void finish(Context context, Session session, Gate gate) {
     synchronized (Runs.class) {
-      current = current == gate ? null : current;
+      current = null;
+    }
+    if (!session.tuning().wanted()) {
+      TuneJob.cancel(context);
+      return;
     }
     if (gate.ended() != null) {
-      tuning.hold(gate.ended());
+      session.spareMemory();
     }
-    if (done || !tuning.wanted()) {
-      TuneJob.cancel(context);
-    } else {
-      TuneJob.plan(context);
-    }
+    TuneJob.plan(context);
   }
 
   /** Pauses until the person resumes: the run ends after its step, and nothing goes on by itself. */

@@ -46,7 +46,7 @@ public final class TuneJob extends JobService {
       return true;
     }
     gate = new Gate(this, session.tuning());
-    Runs.start(this, gate, done -> {
+    Runs.start(this, gate, () -> {
       gate = null;
       // Planned anew rather than asked for again: the rules may have changed.
       jobFinished(parameters, false);

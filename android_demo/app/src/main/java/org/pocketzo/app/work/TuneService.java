@@ -6,6 +6,7 @@ import android.content.Context;
 import android.content.Intent;
 import android.os.Build;
 import android.os.IBinder;
+import android.os.SystemClock;
 import org.pocketzo.app.NewerSystem;
 import org.pocketzo.app.session.RunState;
 import org.pocketzo.app.session.Session;
@@ -22,8 +23,11 @@ public final class TuneService extends Service implements Session.Listener {
   private static final int SPECIAL_USE = 1 << 30;
   private static final int TYPES = 34;
 
+  private static final long NOTIFY_EVERY = 500;
+
   private Session session;
   private Gate gate;
+  private long notified;
 
   /** Starts or resumes what is ordered; from a screen that the person sees. */
   public static void start(Context context) {
@@ -55,7 +59,7 @@ public final class TuneService extends Service implements Session.Listener {
     show();
     if (gate == null) {
       gate = new Gate(this, session.tuning());
-      Runs.start(this, gate, done -> ended());
+      Runs.start(this, gate, this::ended);
     }
     return START_NOT_STICKY;
   }
@@ -85,7 +89,10 @@ public final class TuneService extends Service implements Session.Listener {
 
   @Override
   public void changed() {
-    if (gate != null && session.run().active()) {
+    long now = SystemClock.elapsedRealtime();
+    // The system drops notifications that come faster than a person reads.
+    if (gate != null && session.run().active() && now - notified >= NOTIFY_EVERY) {
+      notified = now;
       getSystemService(NotificationManager.class).notify(Notices.RUN, Notices.ofRun(this, session.run()));
     }
   }

@@ -114,6 +114,11 @@ public final class ExamplesTest {
     }
 
     @Override
+    public int[] written(String text) {
+      return text.codePoints().toArray();
+    }
+
+    @Override
     public String decode(int[] ids) {
       return new String(ids, 0, ids.length);
     }
