@@ -19,6 +19,7 @@ import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 import org.junit.After;
 import org.junit.Assume;
@@ -31,6 +32,7 @@ import org.pocketzo.app.session.RunState;
 import org.pocketzo.app.session.Session;
 import org.pocketzo.app.session.Sessions;
 import org.pocketzo.app.work.TuneService;
+import org.pocketzo.runtime.Interrupted;
 import org.pocketzo.runtime.RunFolder;
 import org.robolectric.RobolectricTestRunner;
 import org.robolectric.RuntimeEnvironment;
@@ -73,6 +75,13 @@ public final class MisfortunesTest {
     device.screen().steps(STEPS);
   }
 
+  /** Orders a run that nobody carries out yet. */
+  private void order() throws InterruptedException {
+    AtomicBoolean ordered = new AtomicBoolean();
+    session().order(STEPS, () -> ordered.set(true), trouble -> {});
+    device.await("it is ordered", ordered::get);
+  }
+
   private void awaitPhase(RunState.Phase phase) throws InterruptedException {
     device.await("the run is " + phase, () -> session().run().phase() == phase && !session().tuning().running());
   }
@@ -90,18 +99,30 @@ public final class MisfortunesTest {
     Path full = Paths.get("/dev/full");
     Assume.assumeTrue("needs /dev/full, of Linux", Files.exists(full));
     addExamples();
-    device.tap(R.id.page_tune, R.id.go);
-    device.await("some steps", () -> session().run().step() >= 1);
-    // The next file that is written finds no room; when it was given up, there is room again.
-    Files.createSymbolicLink(session().workspace().run().resolve(RunFolder.BEST + ".part"), full);
-    Files.createSymbolicLink(session().workspace().run().resolve(RunFolder.VALUES + ".part"), full);
-    awaitPhase(RunState.Phase.FAILED);
+    order();
+    Path part = session().workspace().run().resolve(RunFolder.VALUES + ".part");
+    // The next file that is written after the third step finds no room; when it was given up, there is room again.
+    session().tuning().run(() -> {
+      if (session().run().step() == 3 && !Files.isSymbolicLink(part)) {
+        link(part, full);
+        throw new Interrupted("so that it saves");
+      }
+    }, () -> null);
+    assertEquals(RunState.Phase.FAILED, session().run().phase());
+    assertEquals(3, session().run().step());
     device.look();
     assertEquals("The storage is full", device.read(R.id.page_tune, R.id.trouble_title));
-    assertTrue(session().run().step() >= 1);
     device.tap(R.id.page_tune, R.id.go);
     awaitPhase(RunState.Phase.DONE);
     assertAsUndisturbed();
+  }
+
+  private static void link(Path from, Path to) {
+    try {
+      Files.createSymbolicLink(from, to);
+    } catch (java.io.IOException e) {
+      throw new java.io.UncheckedIOException(e);
+    }
   }
 
   @Test
@@ -110,11 +131,28 @@ public final class MisfortunesTest {
     android.view.View go = device.find(R.id.page_tune, R.id.go);
     go.performClick();
     go.performClick();
-    // Nor does an order that was on its way when the run began touch it.
-    device.await("a step", () -> session().run().step() >= 1);
-    session().order(STEPS, () -> {}, trouble -> {});
-    session().orderMore(STEPS, () -> {}, trouble -> {});
+    assertFalse(go.isEnabled());
     awaitPhase(RunState.Phase.DONE);
+    assertEquals(STEPS, session().run().steps());
+    assertAsUndisturbed();
+  }
+
+  @Test
+  public void anOrderThatComesWhileItRunsTouchesNothing() throws Exception {
+    addExamples();
+    order();
+    session().tuning().run(() -> {
+      if (session().run().step() == 3 && session().trial().answer() == null) {
+        session().order(STEPS, () -> {}, trouble -> {});
+        session().orderMore(STEPS, () -> {}, trouble -> {});
+        session().undo();
+        session().ask("one after another");
+        while (session().trial().busy()) {
+          Thread.onSpinWait();
+        }
+      }
+    }, () -> null);
+    assertEquals(RunState.Phase.DONE, session().run().phase());
     assertEquals(STEPS, session().run().steps());
     assertAsUndisturbed();
   }

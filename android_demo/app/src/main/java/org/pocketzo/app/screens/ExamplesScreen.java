@@ -60,8 +60,11 @@ public final class ExamplesScreen extends Screen {
     text(R.id.lead, activity.getText(classifies ? R.string.examples_lead : R.string.examples_lead_complete));
     EditText answer = find(R.id.example_answer);
     answer.setHint(classifies ? R.string.examples_label_hint : R.string.examples_answer_hint);
-    answer.setInputType(
-        InputType.TYPE_CLASS_TEXT | (classifies ? 0 : InputType.TYPE_TEXT_FLAG_MULTI_LINE));
+    int type = InputType.TYPE_CLASS_TEXT | (classifies ? 0 : InputType.TYPE_TEXT_FLAG_MULTI_LINE);
+    if (answer.getInputType() != type) {
+      // Only then: it makes the keyboard begin anew, in the middle of a word while a run goes on.
+      answer.setInputType(type);
+    }
     Collection collection = session.collection();
     Transfer.News news = session.news();
     if (news != null) {
