@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,13 +41,14 @@ def check_request(template: Path | None, out: Path, abis: Sequence[str], force: 
     for abi in abis:
         if abi not in ABIS:
             raise UsageError(f"--abi {abi}: not known. Use one of: {', '.join(ABIS)}.")
-    if out.is_dir():
-        bad_input(out, "is a folder", "Name the package with --out, such as app.apk")
-    if out.exists() and not force:
-        bad_input(out, "is there already", "Choose another --out, or replace it with --force")
+    _check_out(out, force)
     if template is None and not TEMPLATE.is_file():
         bad_input(TEMPLATE, "the app is not built yet", "Run make apk in the checkout, or name one with --app APP.apk")
     app = template or TEMPLATE
+    if not app.is_file():
+        bad_input(app, "is no file", "Name the package that make apk builds with --app")
+    if out.exists() and out.samefile(app):
+        bad_input(out, "is the app that the bundle is to be put into", "Choose another --out")
     try:
         with zipfile.ZipFile(app) as opened:
             missing = [part for part in _PARTS if part not in opened.namelist()]
@@ -55,6 +57,20 @@ def check_request(template: Path | None, out: Path, abis: Sequence[str], force: 
     if missing:
         bad_input(app, f"holds no {missing[0]}, so it is no Android app", "Build it with make apk")
     return app
+
+
+def _check_out(out: Path, force: bool) -> None:
+    if out.is_dir():
+        bad_input(out, "is a folder", "Name the package with --out, such as app.apk")
+    if out.exists() and not out.is_file():
+        bad_input(out, "is a device or a pipe, which a package would replace", "Name a file with --out")
+    if out.exists() and not force:
+        bad_input(out, "is there already", "Choose another --out, or replace it with --force")
+    for folder in out.resolve().parents:
+        if folder.exists() and not folder.is_dir():
+            bad_input(out, f"{folder} is a file, not a folder", "Choose another --out")
+        if (folder / MANIFEST).exists():
+            bad_input(out, f"would write into {folder}, which holds a {MANIFEST}", "Choose an --out outside of bundles")
 
 
 def check_bundle(bundle: Bundle) -> None:
@@ -105,7 +121,7 @@ def _write(
     bundle: Bundle, app: Path, unsigned: Path, abis: Sequence[str], advance: Callable[[int], None]
 ) -> dict[str, int]:
     engine_bytes = dict.fromkeys(abis, 0)
-    with zipfile.ZipFile(app) as opened, ApkWriter(unsigned, advance) as apk:
+    with _readable(app), zipfile.ZipFile(app) as opened, ApkWriter(unsigned, advance) as apk:
         for info in opened.infolist():
             name = info.filename
             if name.startswith((ASSETS, "META-INF/")):
@@ -122,6 +138,14 @@ def _write(
     if absent := [abi for abi, size in engine_bytes.items() if not size]:
         bad_input(app, f"holds no engine for {absent[0]}", "Leave that --abi out, or build the app with make apk")
     return engine_bytes
+
+
+@contextmanager
+def _readable(app: Path) -> Iterator[None]:
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as e:
+        bad_input(app, f"is damaged ({e})", "Build it again with make apk")
 
 
 def _sizes(bundle: Bundle) -> dict[str, int]:

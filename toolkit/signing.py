@@ -66,6 +66,7 @@ def debug_key() -> Key:
                  "-keyalg", "RSA", "-keysize", "2048", "-validity", "10950", "-dname", "CN=pocketzo debug",
                  "-storepass:env", PASSWORD],
                 DEBUG_PASSWORD,
+                f"Check that {folder} can be written to",
             )  # fmt: skip
             os.replace(part, keystore)
     return Key(keystore, DEBUG_ALIAS, DEBUG_PASSWORD, debug=True)
@@ -73,18 +74,20 @@ def debug_key() -> Key:
 
 def sign(unsigned: Path, signed: Path, key: Key) -> None:
     """Write `unsigned` with a signature (schemes 2 and 3) to `signed`. Raises BadInput if refused."""
+    own, given = f"Delete {key.keystore}, and another is made", f"Check {key.keystore}, its password and --key-alias"
     _run(
         ["apksigner", "sign", "--min-sdk-version", MINIMUM_SDK,
          "--v1-signing-enabled", "false", "--v4-signing-enabled", "false",
          "--ks", str(key.keystore), "--ks-key-alias", key.alias, "--ks-pass", f"env:{PASSWORD}",
          "--in", str(unsigned), "--out", str(signed)],
         key.password,
+        own if key.debug else given,
     )  # fmt: skip
 
 
-def _run(command: list[str], password: str) -> None:
+def _run(command: list[str], password: str, fix: str) -> None:
     done = subprocess.run(command, env={**os.environ, PASSWORD: password}, capture_output=True, text=True, check=False)
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()
         why = next((line for line in said if line.strip() and not line.startswith("WARNING")), "no reason given")
-        raise BadInput(f"{command[0]} failed: {why}. Check the keystore, its password, the alias and the free space.")
+        raise BadInput(f"{command[0]} failed: {why}. {fix}, and the free space.")

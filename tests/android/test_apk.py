@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -233,6 +234,59 @@ def test_command_refuses_what_it_cannot_package(package_command, tiny_bundle, tm
     text = tmp_path / "text.apk"
     text.write_text("no zip")
     assert "make apk" in package_command(app=text).err
+    assert "is no file" in package_command(app=Path("/dev/zero")).err
+
+
+def test_command_refuses_a_bundle_for_a_newer_engine(package_command, tiny_bundle, tmp_path):
+    newer = shutil.copytree(tiny_bundle.directory, tmp_path / "newer")
+    manifest = newer / "manifest.json"
+    content = re.sub(r'("minimum_engine_version": ")[^"]*', r"\g<1>99.1.0", manifest.read_text())
+    begin = content[: content.rindex(',\n  "seal"')]
+    manifest.write_text(f'{begin},\n  "seal": "{hashlib.sha256(begin.encode()).hexdigest()}"\n}}\n')
+    done = package_command(bundle=newer)
+    assert done.code == 3
+    assert f"needs ONNX Runtime 99.1.0, and the app has {template.ENGINE_VERSION}" in done.err
+
+
+def test_command_overwrites_nothing_but_a_package(package_command, tiny_bundle, stand_in, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert "device or a pipe" in package_command("--out", pipe, "--force").err
+    assert pipe.is_fifo()
+    before = {path.name: path.read_bytes() for path in tiny_bundle.directory.iterdir()}
+    for name in ("new.apk", "weights.bin"):
+        done = package_command("--out", tiny_bundle.directory / name, "--force")
+        assert done.code == 3
+        assert "outside of bundles" in done.err
+    assert before == {path.name: path.read_bytes() for path in tiny_bundle.directory.iterdir()}
+    assert "is the app" in package_command("--out", stand_in, "--force").err
+    assert "is a file, not a folder" in package_command("--out", stand_in / "out.apk").err
+
+
+def test_command_says_that_the_app_is_damaged(package_command, stand_in, tmp_path):
+    content = bytearray(stand_in.read_bytes())
+    content[content.index(b"arm64-v8aarm64-v8a") + 50] ^= 1
+    damaged = tmp_path / "damaged.apk"
+    damaged.write_bytes(content)
+    done = package_command(app=damaged)
+    assert done.code == 3
+    assert "is damaged" in done.err
+
+
+def test_command_says_what_is_wrong_with_a_key(package_command, tmp_path, monkeypatch):
+    monkeypatch.setenv(PASSWORD, "secret1")
+    keystore = tmp_path / "some.keystore"
+    keystore.write_text("no keystore")
+    done = package_command("--key", keystore, "--key-alias", "mine")
+    assert done.code == 3
+    assert f"Check {keystore}, its password and --key-alias" in done.err
+    own = Path(os.environ["XDG_CONFIG_HOME"] + "-damaged")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(own))
+    (own / "pocketzo").mkdir(parents=True)
+    (own / "pocketzo/debug.keystore").write_text("no keystore")
+    done = package_command()
+    assert done.code == 3
+    assert f"Delete {own}/pocketzo/debug.keystore" in done.err
 
 
 def test_command_says_how_to_get_the_app(cli, tiny_bundle, tmp_path, monkeypatch):

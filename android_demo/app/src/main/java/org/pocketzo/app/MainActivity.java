@@ -12,22 +12,14 @@ import android.view.View;
 import android.view.ViewGroup;
 import android.widget.ImageView;
 import android.widget.TextView;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
-import java.nio.charset.StandardCharsets;
 import org.pocketzo.app.screens.ExamplesScreen;
 import org.pocketzo.app.screens.ModelScreen;
 import org.pocketzo.app.screens.Screen;
 import org.pocketzo.app.screens.TryScreen;
 import org.pocketzo.app.screens.TuneScreen;
-import org.pocketzo.app.session.Lines;
 import org.pocketzo.app.session.RunState;
 import org.pocketzo.app.session.Session;
-import org.pocketzo.app.session.Trouble;
 import org.pocketzo.app.work.TuneService;
-import org.pocketzo.runtime.BadInput;
-import org.pocketzo.runtime.Files;
 
 /** The app's one window: four pages, of which the tabs below show one. */
 public final class MainActivity extends Activity implements Session.Listener {
@@ -50,18 +42,17 @@ public final class MainActivity extends Activity implements Session.Listener {
 
   private Session session;
   private Screen[] screens;
-  private ExamplesScreen examples;
   private TuneScreen tune;
   private int tab;
+  private boolean refusedToStart;
 
   @Override
   protected void onCreate(Bundle saved) {
     super.onCreate(saved);
     session = Session.of(this);
     setContentView(R.layout.activity_main);
-    examples = new ExamplesScreen(this);
     tune = new TuneScreen(this, () -> show(EXAMPLES), this::askToNotify);
-    screens = new Screen[] {new ModelScreen(this), examples, tune, new TryScreen(this)};
+    screens = new Screen[] {new ModelScreen(this), new ExamplesScreen(this), tune, new TryScreen(this)};
     ViewGroup pages = findViewById(R.id.screen);
     ViewGroup tabs = findViewById(R.id.tabs);
     for (int i = 0; i < screens.length; i++) {
@@ -75,7 +66,10 @@ public final class MainActivity extends Activity implements Session.Listener {
       tune.steps(saved.getInt(STEPS, tune.steps()));
     }
     show(saved == null ? MODEL : saved.getInt(TAB));
-    onNewIntent(getIntent());
+    if (saved == null) {
+      // Only once: a phone that is turned stays on the page that is shown.
+      onNewIntent(getIntent());
+    }
     session.prepare();
   }
 
@@ -124,6 +118,7 @@ public final class MainActivity extends Activity implements Session.Listener {
   protected void onStart() {
     super.onStart();
     session.listen(this);
+    refusedToStart = false;
     changed();
   }
 
@@ -138,10 +133,10 @@ public final class MainActivity extends Activity implements Session.Listener {
     screens[tab].refresh();
     // A run that its process did not survive goes on as soon as the person is back.
     RunState run = session.run();
-    if (run.phase() == RunState.Phase.WAITING && run.hold() == null && session.tuning().wanted()
+    if (run.phase() == RunState.Phase.WAITING && run.hold() == null && !refusedToStart && session.tuning().wanted()
         && !session.tuning().running() && session.model().ready()) {
       session.tuning().hold(null);
-      TuneService.start(this);
+      refusedToStart = !TuneService.start(this);
     }
   }
 
@@ -171,42 +166,12 @@ public final class MainActivity extends Activity implements Session.Listener {
   protected void onActivityResult(int request, int result, Intent data) {
     super.onActivityResult(request, result, data);
     Uri uri = result == RESULT_OK && data != null ? data.getData() : null;
-    if (uri == null || session.collection() == null) {
-      return;
-    }
-    if (request == ExamplesScreen.IMPORT) {
-      importFrom(uri);
-    } else if (request == ExamplesScreen.EXPORT) {
-      exportTo(uri);
+    // The process may have been lost while the person chose, so the session does it when it has the examples.
+    if (uri != null && request == ExamplesScreen.IMPORT) {
+      session.importFrom(uri);
+    } else if (uri != null && request == ExamplesScreen.EXPORT) {
+      session.exportTo(uri);
     }
   }
 
-  private void importFrom(Uri uri) {
-    try (InputStream in = getContentResolver().openInputStream(uri)) {
-      if (in == null) {
-        throw new IOException(uri.toString());
-      }
-      byte[] content = Files.bytes(in, getFilesDir().toPath(), "examples", IMPORT_LIMIT);
-      String text = Files.decodeText(content, getFilesDir().toPath().resolve("examples"), "examples");
-      examples.found(Lines.read(text, session.wording()));
-    } catch (IOException | BadInput | RuntimeException e) {
-      examples.failed(Trouble.of(e, R.string.trouble_examples, R.string.trouble_read_advice));
-    }
-  }
-
-  /** Bytes of the largest file that is imported. */
-  private static final int IMPORT_LIMIT = 1 << 26;
-
-  private void exportTo(Uri uri) {
-    try (OutputStream out = getContentResolver().openOutputStream(uri, "wt")) {
-      if (out == null) {
-        throw new IOException(uri.toString());
-      }
-      String text = Lines.write(session.collection().items(), session.wording());
-      out.write(text.getBytes(StandardCharsets.UTF_8));
-      examples.exported();
-    } catch (IOException | RuntimeException e) {
-      examples.failed(Trouble.of(e, R.string.trouble_export, R.string.trouble_keep_advice));
-    }
-  }
 }

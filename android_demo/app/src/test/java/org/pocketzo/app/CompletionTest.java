@@ -6,7 +6,6 @@ import static org.junit.Assert.assertNotNull;
 import static org.junit.Assert.assertNull;
 import static org.junit.Assert.assertTrue;
 
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -58,7 +57,7 @@ public final class CompletionTest {
     Path manifest = session().workspace().bundle().resolve("manifest.json");
     device.close();
     Sessions.forget();
-    giveTask(manifest);
+    Device.alter(manifest, "\"task\": null", "\"task\": " + TASK);
     device.open();
     device.await("the model is ready", () -> session().model().ready());
     assertFalse(session().wording().classifies());
@@ -85,15 +84,6 @@ public final class CompletionTest {
     assertNotNull(answer.tunedText());
     assertTrue(answer.labels().isEmpty());
     assertEquals("{\"question\":\"What is one and two?\",\"answer\":\"three\"}",
-        Files.readAllLines(session().workspace().examples()).get(0).replace(": ", ":").replace(", ", ","));
-  }
-
-  /** Writes a task into the manifest and seals it anew, as the exporter does. */
-  private static void giveTask(Path path) throws Exception {
-    String text = new String(Files.readAllBytes(path), StandardCharsets.UTF_8);
-    String sealed = text.replace("\"task\": null", "\"task\": " + TASK);
-    String begin = sealed.substring(0, sealed.lastIndexOf(",\n  \"seal\""));
-    String seal = org.pocketzo.runtime.Files.sha256(begin.getBytes(StandardCharsets.UTF_8));
-    Files.write(path, (begin + ",\n  \"seal\": \"" + seal + "\"\n}\n").getBytes(StandardCharsets.UTF_8));
+        Files.readAllLines(session().workspace().train()).get(0));
   }
 }

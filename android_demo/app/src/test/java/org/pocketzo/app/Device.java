@@ -14,6 +14,7 @@ import android.widget.TextView;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
@@ -43,8 +44,22 @@ final class Device {
     return Paths.get(System.getProperty("pocketzo.fixtures", "none"));
   }
 
+  /** Changes a manifest and seals it anew, as the exporter does. */
+  static void alter(Path manifest, String from, String to) throws IOException {
+    String text = new String(Files.readAllBytes(manifest), StandardCharsets.UTF_8);
+    assertTrue(from, text.contains(from));
+    String altered = text.replace(from, to);
+    String begin = altered.substring(0, altered.lastIndexOf(",\n  \"seal\""));
+    String seal = org.pocketzo.runtime.Files.sha256(begin.getBytes(StandardCharsets.UTF_8));
+    Files.write(manifest, (begin + ",\n  \"seal\": \"" + seal + "\"\n}\n").getBytes(StandardCharsets.UTF_8));
+  }
+
   MainActivity open() {
-    controller = Robolectric.buildActivity(MainActivity.class).setup();
+    return open(null);
+  }
+
+  MainActivity open(Intent intent) {
+    controller = Robolectric.buildActivity(MainActivity.class, intent).setup();
     return controller.get();
   }
 

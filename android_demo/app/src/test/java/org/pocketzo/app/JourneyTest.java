@@ -132,7 +132,7 @@ public final class JourneyTest {
     device.await("the model is ready", () -> session().model().ready());
   }
 
-  private void addExamples() throws IOException {
+  private void addExamples() throws Exception {
     device.tab(MainActivity.EXAMPLES);
     assertTrue(device.read(R.id.page_examples, R.id.lead).length() > 0);
     device.type(R.id.page_examples, R.id.example_text, "buy oranges 🍊");
@@ -147,7 +147,7 @@ public final class JourneyTest {
     shadowOf(device.activity()).receiveResult(
         shadowOf(device.activity()).getNextStartedActivityForResult().intent,
         android.app.Activity.RESULT_OK, new Intent().setData(uri));
-    device.look();
+    device.await("it is read", () -> device.read(R.id.page_examples, R.id.example_said).contains("48"));
     assertEquals(1 + Examples.COUNT, session().collection().items().size());
     String said = shadowOf((android.app.AlertDialog) org.robolectric.shadows.ShadowDialog.getLatestDialog())
         .getMessage().toString();
@@ -187,8 +187,8 @@ public final class JourneyTest {
     device.tab(MainActivity.TUNE);
     assertEquals("Step 20 of 20", device.read(R.id.page_tune, R.id.step));
     assertTrue(device.read(R.id.page_tune, R.id.before).endsWith("%"));
-    Path elsewhere = uninterrupted();
     Workspace workspace = session().workspace();
+    Path elsewhere = uninterrupted(workspace, STEPS);
     for (String name : new String[] {RunFolder.TRAJECTORY, RunFolder.BEST, RunFolder.VALUES}) {
       assertArrayEquals(name, Files.readAllBytes(elsewhere.resolve(name)),
           Files.readAllBytes(workspace.run().resolve(name)));
@@ -196,8 +196,7 @@ public final class JourneyTest {
   }
 
   /** The same run by the core alone, from beginning to end. */
-  private Path uninterrupted() throws Exception {
-    Workspace workspace = session().workspace();
+  static Path uninterrupted(Workspace workspace, int steps) throws Exception {
     Path run = Files.createTempDirectory("run").resolve("run");
     Bundle bundle = Bundle.open(workspace.bundle());
     Map<String, Object> definition = Tasks.read(workspace.task());
@@ -206,7 +205,7 @@ public final class JourneyTest {
           Tasks.make(definition, "task", Tokenizers.open(workspace.bundle().resolve(Bundle.TOKENIZER)),
               bundle.manifest().model()),
           definition, Data.read(workspace.train()), Data.read(workspace.validation()), run);
-      TuneConfig config = TuneConfig.defaults().with("steps", (long) STEPS).with("evaluate_every", STEPS / 5L);
+      TuneConfig config = TuneConfig.defaults().with("steps", (long) steps).with("evaluate_every", steps / 5L);
       Tune.tune(job, config, Tune.Start.ANEW, new Watcher() {}, new Request.Stop());
     }
     return run;

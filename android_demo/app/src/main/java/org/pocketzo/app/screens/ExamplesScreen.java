@@ -1,6 +1,7 @@
 package org.pocketzo.app.screens;
 
 import android.app.Activity;
+import android.content.ActivityNotFoundException;
 import android.content.ClipData;
 import android.content.ClipboardManager;
 import android.content.Intent;
@@ -20,6 +21,7 @@ import org.pocketzo.app.session.Collection;
 import org.pocketzo.app.session.Item;
 import org.pocketzo.app.session.Lines;
 import org.pocketzo.app.session.Split;
+import org.pocketzo.app.session.Transfer;
 import org.pocketzo.app.session.Trouble;
 import org.pocketzo.runtime.BadInput;
 
@@ -40,9 +42,9 @@ public final class ExamplesScreen extends Screen {
     show(R.id.example_said, false);
     find(R.id.add).setOnClickListener(v -> add());
     find(R.id.paste).setOnClickListener(v -> paste());
-    find(R.id.import_file).setOnClickListener(v -> activity.startActivityForResult(
+    find(R.id.import_file).setOnClickListener(v -> choose(
         new Intent(Intent.ACTION_OPEN_DOCUMENT).addCategory(Intent.CATEGORY_OPENABLE).setType("*/*"), IMPORT));
-    find(R.id.export_file).setOnClickListener(v -> activity.startActivityForResult(
+    find(R.id.export_file).setOnClickListener(v -> choose(
         new Intent(Intent.ACTION_CREATE_DOCUMENT).addCategory(Intent.CATEGORY_OPENABLE)
             .setType("application/octet-stream").putExtra(Intent.EXTRA_TITLE, "examples.jsonl"), EXPORT));
     find(R.id.more).setOnClickListener(v -> {
@@ -58,9 +60,18 @@ public final class ExamplesScreen extends Screen {
     text(R.id.lead, activity.getText(classifies ? R.string.examples_lead : R.string.examples_lead_complete));
     EditText answer = find(R.id.example_answer);
     answer.setHint(classifies ? R.string.examples_label_hint : R.string.examples_answer_hint);
-    answer.setInputType(
-        InputType.TYPE_CLASS_TEXT | (classifies ? 0 : InputType.TYPE_TEXT_FLAG_MULTI_LINE));
+    int type = InputType.TYPE_CLASS_TEXT | (classifies ? 0 : InputType.TYPE_TEXT_FLAG_MULTI_LINE);
+    if (answer.getInputType() != type) {
+      // Only then: it makes the keyboard begin anew, in the middle of a word while a run goes on.
+      answer.setInputType(type);
+    }
     Collection collection = session.collection();
+    Transfer.News news = session.news();
+    if (news != null) {
+      tell(news);
+    } else if (session.unreadable() != null) {
+      trouble(session.unreadable());
+    }
     find(R.id.add).setEnabled(collection != null);
     find(R.id.paste).setEnabled(collection != null);
     find(R.id.import_file).setEnabled(collection != null);
@@ -78,6 +89,15 @@ public final class ExamplesScreen extends Screen {
     }
     if (any && shown != collection.items()) {
       showItems(collection, classifies);
+    }
+  }
+
+  /** Lets the person choose a file, on phones that have something to choose with. */
+  private void choose(Intent file, int request) {
+    try {
+      activity.startActivityForResult(file, request);
+    } catch (ActivityNotFoundException e) {
+      trouble(Trouble.of(e, R.string.trouble_no_files, R.string.trouble_no_files_advice));
     }
   }
 
@@ -196,7 +216,10 @@ public final class ExamplesScreen extends Screen {
       ((EditText) find(R.id.example_text)).setText(pasted.trim());
       return;
     }
-    found(Lines.readPasted(pasted, label, session.wording()));
+    Lines.Found found = Lines.readPasted(pasted, label, session.wording());
+    if (found.items().isEmpty() || keep(found.items())) {
+      tell(found);
+    }
   }
 
   private void say(CharSequence text) {
@@ -204,11 +227,18 @@ public final class ExamplesScreen extends Screen {
     text(R.id.example_said, text);
   }
 
-  /** Adds what was found in a file or the clipboard, and says what was not usable. */
-  public void found(Lines.Found found) {
-    if (!found.items().isEmpty() && !keep(found.items())) {
-      return;
+  /** Says what came of a file. */
+  private void tell(Transfer.News news) {
+    trouble(news.trouble());
+    if (news.found() != null) {
+      tell(news.found());
+    } else if (news.trouble() == null) {
+      say(activity.getText(R.string.examples_exported));
     }
+  }
+
+  /** Says how much was added, and what was not usable. */
+  private void tell(Lines.Found found) {
     int count = found.items().size();
     say(count == 0 ? activity.getText(R.string.examples_nothing_found)
         : activity.getResources().getQuantityString(R.plurals.examples_imported, count, count));
@@ -238,16 +268,6 @@ public final class ExamplesScreen extends Screen {
       case NO_ANSWER -> R.string.examples_bad_answer;
       case EMPTY -> R.string.examples_bad_empty;
     };
-  }
-
-  /** Says that examples were written to a file. */
-  public void exported() {
-    say(activity.getText(R.string.examples_exported));
-  }
-
-  /** Says what went wrong with a file. */
-  public void failed(Trouble trouble) {
-    trouble(trouble);
   }
 
   private void edit(int index) {

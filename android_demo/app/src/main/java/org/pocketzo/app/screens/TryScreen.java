@@ -36,7 +36,8 @@ public final class TryScreen extends Screen {
     boolean labels = session.wording().classifies() && session.collection() != null
         && session.run().phase() == RunState.Phase.NONE && session.missing() != Session.Missing.NOTHING
         && session.missing() != Session.Missing.SECOND_EXAMPLE;
-    find(R.id.ask).setEnabled(session.model().ready() && !trial.busy() && !labels);
+    boolean known = session.collection() != null || session.run().phase() != RunState.Phase.NONE;
+    find(R.id.ask).setEnabled(session.model().ready() && known && !trial.busy() && !labels);
     text(R.id.try_said, trial.busy() ? activity.getText(R.string.try_busy)
         : labels ? activity.getText(R.string.try_need_labels) : "");
     show(R.id.try_said, trial.busy() || labels);

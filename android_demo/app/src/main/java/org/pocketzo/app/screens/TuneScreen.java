@@ -31,6 +31,7 @@ public final class TuneScreen extends Screen {
   private final Runnable askToNotify;
   private int steps = STEPS[1];
   private Trouble refused;
+  private boolean ordering;
 
   public TuneScreen(Activity activity, Runnable toExamples, Runnable askToNotify) {
     super(activity, R.layout.screen_tune);
@@ -134,7 +135,7 @@ public final class TuneScreen extends Screen {
       case DONE -> activity.getString(R.string.tune_more, MORE);
     };
     text(R.id.go, label);
-    go.setEnabled(session.model().ready() && (begun || missing == Session.Missing.NOTHING));
+    go.setEnabled(session.model().ready() && !ordering && (begun || missing == Session.Missing.NOTHING));
     show(R.id.anew, begun && !run.active() && missing == Session.Missing.NOTHING);
   }
 
@@ -221,19 +222,27 @@ public final class TuneScreen extends Screen {
   }
 
   private void start() {
+    refused = null;
     ordered(() -> session.order(steps, this::begin, this::refuse));
   }
 
+  /** Orders something unless an order is on its way: a finger that taps twice means it once. */
   private void ordered(Runnable order) {
-    askToNotify.run();
-    order.run();
+    if (!ordering) {
+      ordering = true;
+      askToNotify.run();
+      order.run();
+      refresh();
+    }
   }
 
   private void begin() {
+    ordering = false;
     TuneService.start(activity);
   }
 
   private void refuse(Trouble trouble) {
+    ordering = false;
     refused = trouble;
     refresh();
   }

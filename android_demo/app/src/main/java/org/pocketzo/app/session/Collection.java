@@ -10,16 +10,24 @@ import java.util.Set;
 import org.pocketzo.runtime.BadInput;
 import org.pocketzo.runtime.Files;
 
-/** The person's examples; every change is on the disk before it counts. */
+/** The person's examples; every change is on the disk before it counts. From any thread. */
 public final class Collection {
+  /** Bytes of all examples, and of a file that is imported: a phone gives an app little memory for its objects. */
+  static final int LIMIT = 1 << 24;
+
+  /** How they are kept, whatever the bundle calls its fields: an app with another bundle must find them again. */
+  private static final Wording KEPT = new Wording(true, "text", "answer", null);
+
+  private static final String UNREAD = "examples-unread.jsonl";
+
   private final Path path;
   private final Wording wording;
-  private List<Item> items;
+  private volatile List<Item> items;
 
   private Collection(Path path, Wording wording, List<Item> items) {
     this.path = path;
     this.wording = wording;
-    this.items = items;
+    this.items = Collections.unmodifiableList(items);
   }
 
   /** The examples kept in {@code path}, none if there is no such file; throws BadInput if it cannot be read. */
@@ -27,13 +35,19 @@ public final class Collection {
     if (!java.nio.file.Files.exists(path)) {
       return new Collection(path, wording, new ArrayList<>());
     }
-    String text = Files.decodeText(Files.readFile(path, "examples"), path, "examples");
-    return new Collection(path, wording, Lines.read(text, wording).items());
+    byte[] content = Files.readFile(path, "examples");
+    String text = Files.decodeText(content, path, "examples");
+    Lines.Found found = Lines.read(text, KEPT);
+    if (!found.bad().isEmpty()) {
+      // The next change writes what was read alone, so the file as it is goes aside.
+      Files.writeAtomically(path.resolveSibling(UNREAD), out -> out.write(content));
+    }
+    return new Collection(path, wording, found.items());
   }
 
-  /** All examples, oldest first. */
+  /** All examples, oldest first; the same list until they change. */
   public List<Item> items() {
-    return Collections.unmodifiableList(items);
+    return items;
   }
 
   /** The labels in use and those of the bundle's own task, in a steady order. */
@@ -46,28 +60,28 @@ public final class Collection {
   }
 
   /** Adds examples; throws BadInput if they cannot be kept, and then holds what it held before. */
-  public void add(List<Item> more) throws BadInput {
+  public synchronized void add(List<Item> more) throws BadInput {
     List<Item> changed = new ArrayList<>(items);
     changed.addAll(more);
     keep(changed);
   }
 
   /** Puts {@code item} in the place of the example at {@code index}. */
-  public void replace(int index, Item item) throws BadInput {
+  public synchronized void replace(int index, Item item) throws BadInput {
     List<Item> changed = new ArrayList<>(items);
     changed.set(index, item);
     keep(changed);
   }
 
   /** Removes the example at {@code index}. */
-  public void remove(int index) throws BadInput {
+  public synchronized void remove(int index) throws BadInput {
     List<Item> changed = new ArrayList<>(items);
     changed.remove(index);
     keep(changed);
   }
 
   /** Gives all examples of one label another; two labels with one name become one. */
-  public void rename(String label, String name) throws BadInput {
+  public synchronized void rename(String label, String name) throws BadInput {
     List<Item> changed = new ArrayList<>();
     for (Item item : items) {
       changed.add(item.answer().equals(label) ? new Item(item.text(), name) : item);
@@ -76,7 +90,7 @@ public final class Collection {
   }
 
   /** Removes all examples of a label. */
-  public void removeLabel(String label) throws BadInput {
+  public synchronized void removeLabel(String label) throws BadInput {
     List<Item> changed = new ArrayList<>();
     for (Item item : items) {
       if (!item.answer().equals(label)) {
@@ -87,8 +101,11 @@ public final class Collection {
   }
 
   private void keep(List<Item> changed) throws BadInput {
-    byte[] content = Lines.write(changed, wording).getBytes(StandardCharsets.UTF_8);
+    byte[] content = Lines.write(changed, KEPT).getBytes(StandardCharsets.UTF_8);
+    if (content.length > LIMIT) {
+      throw BadInput.of("the examples", "would be " + content.length + " bytes, the limit is " + LIMIT, "Use fewer");
+    }
     Files.writeAtomically(path, out -> out.write(content));
-    items = changed;
+    items = Collections.unmodifiableList(changed);
   }
 }

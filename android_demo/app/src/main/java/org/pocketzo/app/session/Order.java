@@ -10,24 +10,30 @@ import org.pocketzo.runtime.Json;
 /**
  * What the person ordered: so many steps, and whether tuning is to go on by itself, after a restart of the phone too.
  *
- * <p>{@code evaluateEvery} are the steps between two looks at the examples held back.
+ * <p>{@code evaluateEvery} are the steps between two looks at the examples held back; {@code done} says that all steps
+ * are done and what came of them is looked at and kept.
  */
-record Order(int steps, int evaluateEvery, boolean goOn) {
+record Order(int steps, int evaluateEvery, boolean goOn, boolean done) {
   private static final int LOOKS = 5;
 
   /** An order of {@code steps} that is to be carried out. */
   static Order of(int steps) {
-    return new Order(steps, Math.max(1, steps / LOOKS), true);
+    return new Order(steps, Math.max(1, steps / LOOKS), true, false);
   }
 
   /** With more or fewer steps. */
   Order withSteps(int more) {
-    return new Order(more, evaluateEvery, true);
+    return new Order(more, evaluateEvery, true, false);
+  }
+
+  /** When it is carried out. */
+  Order withDone() {
+    return new Order(steps, evaluateEvery, goOn, true);
   }
 
   /** Whether to go on by itself. */
   Order withGoOn(boolean on) {
-    return new Order(steps, evaluateEvery, on);
+    return new Order(steps, evaluateEvery, on, done);
   }
 
   /** The order kept in {@code path}, or null if there is none that can be read. */
@@ -38,7 +44,7 @@ record Order(int steps, int evaluateEvery, boolean goOn) {
           && order.get("steps") instanceof Long steps
           && order.get("evaluate_every") instanceof Long every
           && order.get("go_on") instanceof Boolean goOn) {
-        return new Order(steps.intValue(), every.intValue(), goOn);
+        return new Order(steps.intValue(), every.intValue(), goOn, Boolean.TRUE.equals(order.get("done")));
       }
     } catch (BadInput e) {
       // As if nothing had been ordered: the person can start again, and the trajectory is not touched.
@@ -51,6 +57,7 @@ record Order(int steps, int evaluateEvery, boolean goOn) {
     members.put("steps", (long) steps);
     members.put("evaluate_every", (long) evaluateEvery);
     members.put("go_on", goOn);
+    members.put("done", done);
     Files.writeJson(path, members);
   }
 }

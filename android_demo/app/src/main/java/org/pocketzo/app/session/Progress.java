@@ -44,6 +44,10 @@ final class Progress implements Watcher {
         trouble);
   }
 
+  synchronized RunState.Phase phase() {
+    return phase;
+  }
+
   /** Forgets everything. */
   void clear() {
     change(() -> {

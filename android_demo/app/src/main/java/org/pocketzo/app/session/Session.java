@@ -1,6 +1,8 @@
 package org.pocketzo.app.session;
 
+import android.content.ContentResolver;
 import android.content.Context;
+import android.net.Uri;
 import android.os.Handler;
 import android.os.Looper;
 import java.util.LinkedHashSet;
@@ -10,6 +12,7 @@ import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import org.pocketzo.app.R;
 import org.pocketzo.runtime.BadInput;
 import org.pocketzo.runtime.Manifest;
@@ -44,14 +47,18 @@ public final class Session {
   private final ExecutorService worker = Executors.newSingleThreadExecutor();
   private final Set<Listener> listeners = new LinkedHashSet<>();
   private final AtomicBoolean posted = new AtomicBoolean();
+  private final ContentResolver resolver;
   private final Model model;
   private final Tuning tuning;
   private final Trial trial;
   private volatile TrialState trialState = TrialState.NONE;
   private volatile Collection collection;
+  private volatile Trouble unreadable;
+  private final AtomicReference<Transfer.News> news = new AtomicReference<>();
   private volatile Wording wording = Wording.of(null);
 
   private Session(Context context) {
+    resolver = context.getContentResolver();
     model = new Model(context, this::changed);
     tuning = new Tuning(model, this::changed);
     trial = new Trial(model);
@@ -99,6 +106,36 @@ public final class Session {
     return collection;
   }
 
+  /** Why there are no examples though the model is known, or null. */
+  public Trouble unreadable() {
+    return unreadable;
+  }
+
+  /** Adds the examples of a file that the person chose; {@link #news} says what came of it. */
+  public void importFrom(Uri uri) {
+    transfer(() -> Transfer.in(resolver, uri, collection, wording));
+  }
+
+  /** Writes the examples to a file that the person chose; {@link #news} says what came of it. */
+  public void exportTo(Uri uri) {
+    transfer(() -> Transfer.out(resolver, uri, collection, wording));
+  }
+
+  private void transfer(java.util.function.Supplier<Transfer.News> work) {
+    worker.execute(() -> {
+      prepareNow();
+      if (collection != null) {
+        news.set(work.get());
+        changed();
+      }
+    });
+  }
+
+  /** What came of a file since this was last asked, or null. */
+  public Transfer.News news() {
+    return news.getAndSet(null);
+  }
+
   /** Where results are; null until the model is known. */
   public Workspace workspace() {
     return model.workspace();
@@ -131,10 +168,11 @@ public final class Session {
     try {
       wording = Wording.of(manifest.task());
       collection = Collection.open(workspace.examples(), wording);
-      tuning.restore();
+      unreadable = null;
     } catch (BadInput e) {
-      trialState = new TrialState(false, null, Trouble.of(e, R.string.trouble_examples, R.string.trouble_read_advice));
+      unreadable = Trouble.of(e, R.string.trouble_examples, R.string.trouble_kept_advice);
     }
+    tuning.restore();
     changed();
   }
 

@@ -2,6 +2,7 @@ package org.pocketzo.app.session;
 
 import org.pocketzo.app.R;
 import org.pocketzo.runtime.DiskFull;
+import org.pocketzo.runtime.OldEngine;
 import org.pocketzo.runtime.NotEnoughRoom;
 
 /**
@@ -19,6 +20,9 @@ public record Trouble(int title, int advice, String details) {
     }
     if (error instanceof NotEnoughRoom || error instanceof OutOfMemoryError) {
       return new Trouble(R.string.trouble_memory, R.string.trouble_memory_advice, said);
+    }
+    if (error instanceof OldEngine) {
+      return new Trouble(R.string.trouble_engine, R.string.trouble_engine_advice, said);
     }
     return new Trouble(title, advice, said);
   }

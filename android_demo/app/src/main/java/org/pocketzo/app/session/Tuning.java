@@ -41,7 +41,7 @@ public final class Tuning {
 
   private final Model model;
   private final Progress progress;
-  private boolean running;
+  private volatile boolean running;
 
   Tuning(Model model, Runnable changed) {
     this.model = model;
@@ -54,14 +54,14 @@ public final class Tuning {
   }
 
   /** Whether there is unfinished work that is to go on without being asked again. */
-  public synchronized boolean wanted() {
+  public boolean wanted() {
     Order order = order();
-    RunState.Phase phase = state().phase();
+    RunState.Phase phase = progress.phase();
     return order != null && order.goOn() && phase != RunState.Phase.DONE && phase != RunState.Phase.FAILED;
   }
 
   /** Whether a thread is in {@link #run}. */
-  public synchronized boolean running() {
+  public boolean running() {
     return running;
   }
 
@@ -79,20 +79,29 @@ public final class Tuning {
       return;
     }
     readTrajectory(order.steps());
-    if (state().step() >= order.steps()) {
+    // The last step is not the end: its evaluation may be missing, and so the values that are best.
+    if (order.done()) {
       progress.phase(RunState.Phase.DONE);
     } else {
       progress.phase(order.goOn() ? RunState.Phase.WAITING : RunState.Phase.PAUSED);
     }
   }
 
-  /** Orders a new run on these examples; what an earlier one gave is removed. */
-  synchronized void order(Collection collection, Wording wording, int steps) throws PocketzoException {
+  /** Orders a new run on these examples; what an earlier one gave is removed. Does nothing while one is under way. */
+  void order(Collection collection, Wording wording, int steps) throws PocketzoException {
+    List<Item> items = collection.items();
+    Map<String, Object> task = wording.task(collection.labels(), model.tokenizer());
+    // Takes long for many examples, so it keeps nobody else waiting.
+    check(items, wording, task);
+    replace(Split.of(items, wording.classifies()), wording, task, steps);
+  }
+
+  private synchronized void replace(Split split, Wording wording, Map<String, Object> task, int steps)
+      throws BadInput {
+    if (running) {
+      return;
+    }
     Workspace workspace = model.workspace();
-    Split split = Split.of(collection.items(), wording.classifies());
-    List<String> labels = collection.labels();
-    Map<String, Object> task = wording.task(labels, model.tokenizer());
-    check(collection.items(), wording, task);
     discard();
     try {
       java.nio.file.Files.createDirectories(workspace.work());
@@ -120,10 +129,10 @@ public final class Tuning {
     }
   }
 
-  /** Orders {@code more} steps of the run that is there. */
+  /** Orders {@code more} steps of the run that is there. Does nothing while it is under way. */
   synchronized void orderMore(int more) throws BadInput {
     Order order = order();
-    if (order != null) {
+    if (order != null && !running) {
       Order longer = order.withSteps(Math.max(order.steps(), state().step()) + more);
       longer.write(model.workspace().order());
       readTrajectory(longer.steps());
@@ -136,7 +145,8 @@ public final class Tuning {
     Order order = order();
     if (order != null) {
       order.withGoOn(on).write(model.workspace().order());
-      if (!on && !running && state().phase() == RunState.Phase.WAITING) {
+      // It may count as running before its thread is: what is asked to start takes a while.
+      if (!on && !running && state().active()) {
         progress.phase(RunState.Phase.PAUSED);
       }
     }
@@ -148,6 +158,13 @@ public final class Tuning {
       BundleCopy.delete(model.workspace().work().toFile());
     }
     progress.clear();
+  }
+
+  /** Says that the run waits to be started by the system. */
+  public synchronized void waits() {
+    if (!running) {
+      progress.phase(RunState.Phase.WAITING);
+    }
   }
 
   /** Says why the run waits, or null for that it goes on. */
@@ -197,6 +214,8 @@ public final class Tuning {
   private void tune(Request request) throws PocketzoException {
     Workspace workspace = model.workspace();
     Order order = order();
+    // Before weights are loaded that a rule would not let work.
+    request.check();
     Bundle bundle = model.bundle();
     Map<String, Object> definition = Tasks.read(workspace.task());
     Task task = Tasks.make(definition, workspace.task(), model.tokenizer(), bundle.manifest().model());
@@ -209,6 +228,9 @@ public final class Tuning {
     Job job = new Job(bundle, engine, task, definition, Data.read(workspace.train()),
         Data.read(workspace.validation()), workspace.run());
     Tune.tune(job, config, new Tune.Start(resume, !resume, false), progress, request);
+    synchronized (this) {
+      order().withDone().write(workspace.order());
+    }
   }
 
   /** Whether there is a run to go on with: one whose first line is whole. */

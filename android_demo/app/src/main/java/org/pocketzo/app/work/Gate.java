@@ -51,6 +51,11 @@ public final class Gate implements Request {
     return ended;
   }
 
+  /** The rule that the phone does not keep now, or null. */
+  public RunState.Hold held() {
+    return broken(phone.get());
+  }
+
   /** Lets the phone sleep; to be called when the run has ended. */
   public void release() {
     awake.release();
@@ -93,6 +98,8 @@ public final class Gate implements Request {
     tuning.hold(RunState.Hold.HEAT);
     Phone here;
     do {
+      // A phone that falls asleep would not notice that it has cooled down.
+      awake.acquire(LONGEST);
       pause();
       here = phone.get();
     } while (cooling.rests(here.heat(), here.celsius(), SystemClock.elapsedRealtime()));

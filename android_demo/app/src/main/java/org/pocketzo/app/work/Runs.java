@@ -52,7 +52,7 @@ public final class Runs {
     if (gate.ended() != null) {
       session.spareMemory();
     }
-    TuneJob.plan(context);
+    TuneJob.plan(context, gate.ended());
   }
 
   /** Pauses until the person resumes: the run ends after its step, and nothing goes on by itself. */

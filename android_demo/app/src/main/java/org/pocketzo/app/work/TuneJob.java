@@ -6,6 +6,7 @@ import android.app.job.JobScheduler;
 import android.app.job.JobService;
 import android.content.ComponentName;
 import android.content.Context;
+import org.pocketzo.app.session.RunState;
 import org.pocketzo.app.session.Session;
 
 /**
@@ -14,16 +15,24 @@ import org.pocketzo.app.session.Session;
  */
 public final class TuneJob extends JobService {
   static final int ID = 1;
-  private static final long SOON = 60_000;
+  static final long SOON = 60_000;
+
+  /** For rules that the system's scheduler cannot keep to the letter: it would start the job to no avail. */
+  static final long LATER = 15 * SOON;
 
   private Gate gate;
 
   /** Plans to go on, under the rules of now, until {@link #cancel}. */
   static void plan(Context context) {
+    plan(context, null);
+  }
+
+  /** The same after a run that {@code hold} ended, null for none. */
+  static void plan(Context context, RunState.Hold hold) {
     Rules rules = new Rules(context);
     JobInfo.Builder job = new JobInfo.Builder(ID, new ComponentName(context, TuneJob.class))
         .setPersisted(true)
-        .setMinimumLatency(SOON)
+        .setMinimumLatency(hold == null || hold == RunState.Hold.CHARGER ? SOON : LATER)
         .setRequiresCharging(rules.charging())
         .setRequiresBatteryNotLow(!rules.charging() && rules.level() > 0)
         .setRequiresDeviceIdle(rules.idle());
@@ -46,10 +55,16 @@ public final class TuneJob extends JobService {
       return true;
     }
     gate = new Gate(this, session.tuning());
+    RunState.Hold hold = gate.held();
+    if (hold != null) {
+      // Before anything is loaded: else a low battery would be emptied by looking at it.
+      plan(this, hold);
+      return false;
+    }
     Runs.start(this, gate, () -> {
       gate = null;
-      // Planned anew rather than asked for again: the rules may have changed.
-      jobFinished(parameters, false);
+      // Planned anew rather than asked for again: the rules may have changed. Another's run still needs this job.
+      jobFinished(parameters, session.tuning().running());
     });
     return true;
   }

@@ -28,11 +28,24 @@ public final class TuneService extends Service implements Session.Listener {
   private Session session;
   private Gate gate;
   private long notified;
+  private int last;
+  private boolean again;
 
-  /** Starts or resumes what is ordered; from a screen that the person sees. */
-  public static void start(Context context) {
+  /**
+   * Starts or resumes what is ordered; from a screen that the person sees.
+   *
+   * @return whether the system lets it; else the job goes on in a minute
+   */
+  public static boolean start(Context context) {
     TuneJob.plan(context);
-    context.startForegroundService(new Intent(context, TuneService.class));
+    try {
+      context.startForegroundService(new Intent(context, TuneService.class));
+      return true;
+    } catch (IllegalStateException e) {
+      // The person has left the app meanwhile, and nothing may be started from behind another.
+      Session.of(context).tuning().waits();
+      return false;
+    }
   }
 
   /** Pauses the run until the person resumes it. */
@@ -49,29 +62,43 @@ public final class TuneService extends Service implements Session.Listener {
 
   @Override
   public int onStartCommand(Intent intent, int flags, int id) {
+    last = id;
     if (intent != null && PAUSE.equals(intent.getAction())) {
       Runs.pause(this);
       if (gate == null) {
-        stopSelf();
+        stopSelf(id);
       }
       return START_NOT_STICKY;
     }
     show();
     if (gate == null) {
-      gate = new Gate(this, session.tuning());
-      Runs.start(this, gate, this::ended);
+      begin();
+    } else {
+      // Between the end of a run and the news of it, a start would be lost.
+      again = !session.tuning().running();
     }
     return START_NOT_STICKY;
   }
 
+  private void begin() {
+    again = false;
+    gate = new Gate(this, session.tuning());
+    Runs.start(this, gate, this::ended);
+  }
+
   private void ended() {
     RunState state = session.run();
+    gate = null;
+    if (again && session.tuning().wanted() && state.hold() == null) {
+      begin();
+      return;
+    }
     stopForeground(STOP_FOREGROUND_REMOVE);
     if (state.phase() == RunState.Phase.DONE || state.phase() == RunState.Phase.FAILED) {
       getSystemService(NotificationManager.class).notify(Notices.RUN + 1, Notices.ofEnd(this, state));
     }
-    gate = null;
-    stopSelf();
+    // By its number: a start that is on its way keeps the service, as the system demands.
+    stopSelf(last);
   }
 
   private void show() {

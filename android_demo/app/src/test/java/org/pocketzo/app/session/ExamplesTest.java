@@ -1,9 +1,15 @@
 package org.pocketzo.app.session;
 
+import static org.junit.Assert.assertArrayEquals;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
+import static org.junit.Assert.assertThrows;
 import static org.junit.Assert.assertTrue;
 
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -39,6 +45,26 @@ public final class ExamplesTest {
   public void whatIsWrittenIsReadAgain() {
     List<Item> items = Arrays.asList(new Item("a \"b\"\n\tc", "x"), new Item("שלום 🇩🇪 e\u0301", "ü"));
     assertEquals(items, Lines.read(Lines.write(items, WORDING), WORDING).items());
+  }
+
+  @Test
+  public void anAppWithAnotherBundleFindsTheExamplesAgain() throws Exception {
+    Path path = Files.createTempDirectory("examples").resolve("examples.jsonl");
+    Map<String, Object> task = new LinkedHashMap<>();
+    task.put("kind", "complete");
+    task.put("prompt", "Q: {question}");
+    task.put("completion", "{reply}");
+    List<Item> items = Arrays.asList(new Item("one", "two"));
+    Collection.open(path, Wording.of(task)).add(items);
+    assertEquals(items, Collection.open(path, WORDING).items());
+    Files.write(path, "{\"other\": 1}\n".getBytes(StandardCharsets.UTF_8), StandardOpenOption.APPEND);
+    byte[] whole = Files.readAllBytes(path);
+    Collection.open(path, WORDING).add(items);
+    assertArrayEquals(whole, Files.readAllBytes(path.resolveSibling("examples-unread.jsonl")));
+    Collection many = Collection.open(path, WORDING);
+    String text = String.join("", Collections.nCopies(Collection.LIMIT, "x"));
+    assertThrows(BadInput.class, () -> many.add(Arrays.asList(new Item(text, "a"))));
+    assertEquals(2, Collection.open(path, WORDING).items().size());
   }
 
   @Test

@@ -1,6 +1,7 @@
 package org.pocketzo.app.work;
 
 import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertNull;
 import static org.junit.Assert.assertThrows;
 import static org.junit.Assert.assertTrue;
@@ -15,6 +16,7 @@ import org.junit.runner.RunWith;
 import org.pocketzo.app.session.RunState;
 import org.pocketzo.app.session.Session;
 import org.pocketzo.runtime.Interrupted;
+import org.robolectric.Robolectric;
 import org.robolectric.RobolectricTestRunner;
 import org.robolectric.RuntimeEnvironment;
 import org.robolectric.annotation.Config;
@@ -97,6 +99,24 @@ public final class GateTest {
     ShadowSystemClock.advanceBy(Duration.ofMillis(Cooling.REST));
     run.join(10_000);
     assertNull(session.run().hold());
+  }
+
+  @Test
+  public void aJobThatTheRulesDoNotLetWorkLooksAgainLater() {
+    assertNull(gate().held());
+    rules.level(60);
+    phone.set(new Phone(false, 59, 30, 0, false));
+    assertEquals(RunState.Hold.BATTERY, gate().held());
+    TuneJob.plan(application, RunState.Hold.BATTERY);
+    JobScheduler scheduler = application.getSystemService(JobScheduler.class);
+    assertEquals(TuneJob.LATER, scheduler.getPendingJob(TuneJob.ID).getMinLatencyMillis());
+    TuneJob.plan(application, RunState.Hold.CHARGER);
+    assertEquals(TuneJob.SOON, scheduler.getPendingJob(TuneJob.ID).getMinLatencyMillis());
+    // The phone of the test has no battery that is charged: the rule holds the job before it begins.
+    rules.charging(true);
+    TuneJob job = Robolectric.setupService(TuneJob.class);
+    assertFalse(job.onStartJob(null));
+    assertEquals(TuneJob.SOON, scheduler.getPendingJob(TuneJob.ID).getMinLatencyMillis());
   }
 
   @Test

@@ -24,6 +24,7 @@ import org.pocketzo.runtime.Examples;
 import org.pocketzo.runtime.Forward;
 import org.pocketzo.runtime.Manifest;
 import org.pocketzo.runtime.NotEnoughRoom;
+import org.pocketzo.runtime.OldEngine;
 import org.pocketzo.runtime.PocketzoException;
 
 /**
@@ -93,9 +94,9 @@ public final class OnnxEngine implements Engine {
   /**
    * Refuses an engine that is too old for a graph.
    *
-   * @throws BadInput if {@code version} is older than {@code least}
+   * @throws OldEngine if {@code version} is older than {@code least}
    */
-  static void checkVersion(Path bundle, String version, String least) throws BadInput {
+  static void checkVersion(Path bundle, String version, String least) throws OldEngine {
     int[] there = numbers(version);
     int[] needed = numbers(least);
     for (int i = 0; i < Math.max(there.length, needed.length); i++) {
@@ -105,9 +106,9 @@ public final class OnnxEngine implements Engine {
         return;
       }
       if (x < y) {
-        throw BadInput.of(
-            bundle, "needs onnxruntime " + least + ", here is " + version,
-            "Use a pocketzo with onnxruntime " + least + " or later, or export the bundle for an older one");
+        throw new OldEngine(
+            bundle + ": needs onnxruntime " + least + ", here is " + version + ". Use a pocketzo with onnxruntime "
+                + least + " or later, or export the bundle for an older one");
       }
     }
   }
