@@ -16,16 +16,16 @@ def check_destination(out: Path, force: bool, needed_bytes: int = 0) -> None:
     disk has less than `needed_bytes` free.
     """
     if out.is_symlink():
-        bad_input(out, "is a link", "Name the folder that it points to, or choose another --out")
+        bad_input(out, "is a link", "Name the folder that it points to, or choose another folder")
     if out.exists():
         if not force:
-            bad_input(out, "exists already", "Choose another --out, or replace it with --force")
+            bad_input(out, "exists already", "Choose another folder, or replace it with --force")
         _check_replaceable(out)
     parent = out.absolute().parent
     while not parent.exists():
         parent = parent.parent
     if not parent.is_dir() or not os.access(parent, os.W_OK):
-        bad_input(out, f"{parent} is not a folder that can be written to", "Choose another --out")
+        bad_input(out, f"{parent} is not a folder that can be written to", "Choose another folder")
     free = shutil.disk_usage(parent).free
     if free < needed_bytes:
         raise NotEnoughRoom(
@@ -41,7 +41,7 @@ def _check_replaceable(out: Path) -> None:
     try:
         listed = {NAME, *read_manifest(out).files}
     except BadInput:
-        bad_input(out, "is not a bundle, so --force does not replace it", "Choose another --out")
+        bad_input(out, "is not a bundle, so --force does not replace it", "Choose another folder")
     for path in sorted(out.iterdir()):
         if path.name not in listed:
             bad_input(path, "is not part of the bundle, so --force does not remove it", "Move it away first")

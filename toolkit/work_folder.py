@@ -102,7 +102,7 @@ class WorkFolder:
             fcntl.flock(self._journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self._journal.close()
-            bad_input(self.path, "another export writes there", "Wait for it, or choose another --out")
+            bad_input(self.path, "another export writes there", "Wait for it, or choose another folder")
 
     def _read(self, key: str) -> bool:
         """Whether the journal is one of `key`, and all that it names is there; its last line may be cut off."""

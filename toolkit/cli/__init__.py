@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
-from typing import NoReturn
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 import typer
 from pocketzo.runtime import __version__
@@ -42,12 +43,17 @@ def _terminated(number: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def main() -> NoReturn:
-    """Run the command line; exit codes: 0 done, 2 wrong usage, 3 bad input, 4 not enough room, 130 interrupted."""
+def run(call: Callable[[], Any]) -> NoReturn:
+    """Call a command and leave: 0 done, 2 wrong usage, 3 bad input, 4 not enough room, 130 interrupted."""
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        code = app(standalone_mode=False) or 0
+        code = call() or 0
         # The argument parser turns Ctrl-C into a bare exit code.
         sys.exit(report_error(KeyboardInterrupt()) if code == 130 else code)
     except BaseException as e:
         sys.exit(report_error(e))
+
+
+def main() -> NoReturn:
+    """Run the command line; exit codes as those of `run`."""
+    run(lambda: app(standalone_mode=False))

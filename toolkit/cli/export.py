@@ -59,7 +59,7 @@ def export(
     ] = 8,
     engine: Annotated[list[str] | None, typer.Option(help="Engine to export for: onnx (repeatable).")] = None,
     task: Annotated[Path | None, typer.Option(help="Task file to store as the bundle's default.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the bundle at --out.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the bundle that is there.")] = False,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
