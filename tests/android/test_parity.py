@@ -140,6 +140,15 @@ def test_another_engine_version_does_not_go_on(java, tiny_bundle, data, tmp_path
     assert "the run was made with engine_version 1.28.0, and now it is 1.29.0" in done.stderr
 
 
+def test_more_threads_than_any_processor_has_are_refused(java, python, tiny_bundle, data, tmp_path):
+    for command in (java, python):
+        given = arguments(tiny_bundle, data, "classify", tmp_path / "run")
+        given[given.index("--threads") + 1] = 1025
+        done = command(*given)
+        assert done.returncode == 2
+        assert "1024" in done.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_stopped_it_goes_on_to_the_same_bytes(java_command, java, tiny_bundle, data, tmp_path, number):
     """The engine gives the same bits with one thread, so a run that was stopped ends as one that was not."""

@@ -49,6 +49,9 @@ final class TuneCommand implements Callable<Integer> {
   @Option(names = "--engine", defaultValue = "onnx", description = "Engine to run the graph on: onnx.")
   private String engine;
 
+  /** The engine makes as many as it is told, and takes all memory for them. */
+  private static final int MOST_THREADS = 1024;
+
   @Option(names = "--threads", defaultValue = "0", description = "Threads of the engine; 0 leaves the choice to it.")
   private int threads;
 
@@ -69,8 +72,8 @@ final class TuneCommand implements Callable<Integer> {
     if (resume && force) {
       throw new UsageError("--resume goes on and --force starts over: give one of them.");
     }
-    if (threads < 0) {
-      throw new UsageError("--threads " + threads + ": must be at least 0.");
+    if (threads < 0 || threads > MOST_THREADS) {
+      throw new UsageError("--threads " + threads + ": must be from 0 to " + MOST_THREADS + ".");
     }
     RunFolder.check(run, resume, force);
     if (resume) {
