@@ -131,6 +131,7 @@ class Graph(_Strict):
     domains: list[Text] = Field(max_length=16)
     inputs: list[Tensor] = Field(max_length=16)
     outputs: list[Tensor] = Field(max_length=16)
+    bounds: dict[Text, Positive] = Field(default_factory=dict, max_length=16)
 
 
 class EpsPoint(_Strict):
