@@ -27,6 +27,7 @@ Count = Annotated[int, Field(ge=0, lt=2**40)]
 Positive = Annotated[int, Field(gt=0, lt=2**40)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
+BoundName = Annotated[str, Field(pattern=r"^[A-Za-z]{1,16}$")]
 
 
 class _Strict(BaseModel):
@@ -121,19 +122,6 @@ class Tensor(_Strict):
     shape: list[Text | Positive] = Field(max_length=8)
 
 
-class Graph(_Strict):
-    """The forward-only step graph for one engine."""
-
-    engine: Text
-    file: FileName
-    minimum_engine_version: Text
-    opset: Positive
-    domains: list[Text] = Field(max_length=16)
-    inputs: list[Tensor] = Field(max_length=16)
-    outputs: list[Tensor] = Field(max_length=16)
-    bounds: dict[Text, Positive] = Field(default_factory=dict, max_length=16)
-
-
 class EpsPoint(_Strict):
     """How far projected gradients at `eps` are from the true derivatives: root-mean-square error over the derivatives'
     root mean square, and correlation.
@@ -142,6 +130,25 @@ class EpsPoint(_Strict):
     eps: PositiveFloat
     error: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     correlation: Annotated[float, Field(ge=-1, le=1)]
+
+
+class Graph(_Strict):
+    """The forward-only step graph for one engine.
+
+    `bounds` are the largest sizes of free dimensions by letter, and under `tokens` that of P * B * T; none means any.
+    `eps` and `eps_curve`, together or not at all, are this engine's own in place of the estimator's.
+    """
+
+    engine: Text
+    file: FileName
+    minimum_engine_version: Text
+    opset: Positive | None = None
+    domains: list[Text] = Field(max_length=16)
+    inputs: list[Tensor] = Field(max_length=16)
+    outputs: list[Tensor] = Field(max_length=16)
+    bounds: dict[BoundName, Positive] = Field(default_factory=dict, max_length=16)
+    eps: PositiveFloat | None = None
+    eps_curve: list[EpsPoint] = Field(default_factory=list, max_length=64)
 
 
 class Estimator(_Strict):
@@ -186,6 +193,13 @@ class Manifest(_Strict):
     task: Task | None
     files: dict[FileName, FileEntry] = Field(max_length=64)
 
+    def estimator_of(self, engine: str) -> Estimator:
+        """The estimator with the eps that was fitted on `engine`, or with the common one if it has none of its own."""
+        own = next((graph for graph in self.graphs if graph.engine == engine), None)
+        if own is None or own.eps is None:
+            return self.estimator
+        return self.estimator.model_copy(update={"eps": own.eps, "eps_curve": own.eps_curve})
+
 
 def seal(text: bytes) -> bytes:
     """A manifest as it is stored: `text` (a JSON object) with a last member "seal", the SHA-256 of what precedes it."""
@@ -217,9 +231,7 @@ def read_manifest(directory: Path) -> Manifest:
         where = ".".join(str(part) for part in first["loc"]) or "the top level"
         bad_input(path, f"field {where}: {first['msg']}", "Export the bundle again")
     _check_layout(path, manifest.values)
-    grid = [point.eps for point in manifest.estimator.eps_curve]
-    if grid != sorted(set(grid)):
-        bad_input(path, "field estimator.eps_curve: eps does not ascend", "Export the bundle again")
+    _check_eps(path, manifest)
     return manifest
 
 
@@ -258,3 +270,16 @@ def _check_layout(path: Path, values: Values) -> None:
         entries_offset += block.entries
     if offset != values.count:
         bad_input(path, f"values.count is {values.count} but the blocks hold {offset}", "Export the bundle again")
+
+
+def _check_eps(path: Path, manifest: Manifest) -> None:
+    """Every curve ascends, and a graph has a curve if it has an eps of its own."""
+    curves = {"estimator": manifest.estimator.eps_curve}
+    for i, graph in enumerate(manifest.graphs):
+        curves[f"graphs.{i}"] = graph.eps_curve
+        if (graph.eps is None) != (not graph.eps_curve):
+            bad_input(path, f"field graphs.{i}.eps: goes with eps_curve, both or neither", "Export the bundle again")
+    for where, curve in curves.items():
+        grid = [point.eps for point in curve]
+        if grid != sorted(set(grid)):
+            bad_input(path, f"field {where}.eps_curve: eps does not ascend", "Export the bundle again")

@@ -115,7 +115,7 @@ def tune(
         check_memory(job.bundle.manifest, examples, config)
     initial_values = job.bundle.initial_values()
     _check_eps(initial_values, config.eps)
-    if text := warning(job.bundle.manifest.estimator, config.eps):
+    if text := warning(job.bundle.manifest.estimator_of(job.engine.name), config.eps):
         watcher.warned(text)
     with contextlib.closing(RunFolder(job.path)) as folder, deferred() as request:
         progress = _open(folder, _header(job, config, len(initial_values)), initial_values, resume)
@@ -139,11 +139,11 @@ def tune(
 
 
 def _resolved(job: Job, config: TuneConfig, resume: bool) -> TuneConfig:
-    """With eps of the bundle and lr of the steps where 0 left them open; a run that goes on keeps its lr."""
+    """With the engine's eps and the lr of the steps where 0 left them open; a run that goes on keeps its lr."""
     if resume and not config.lr:
         with open_regular(job.path / TRAJECTORY, "trajectory") as file:
             config = replace(config, lr=Reader(file, job.path / TRAJECTORY).header.settings().lr)
-    return config.resolved(job.bundle.manifest.estimator.eps)
+    return config.resolved(job.bundle.manifest.estimator_of(job.engine.name).eps)
 
 
 def _check_bounds(job: Job, train: Sequence[Example], held_out: Sequence[Example], config: TuneConfig) -> None:

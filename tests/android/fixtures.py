@@ -10,6 +10,7 @@
 | scalars/ | a run of 1,000 steps whose projected gradients are given: every file of the run folder |
 | fed-run/ | a run whose engine gives drawn numbers: see fed.py |
 | expected/ | JSON: see expected.py |
+| manifests/ | before/: as bundles were with one engine; engines/: with two, each with an eps of its own |
 | refused/NAME/ | files to lay over a copy of bundle/; refused.json there says what to remove and what must be said |
 """
 
@@ -38,6 +39,7 @@ from pocketzo.runtime.trajectory import Header, config_members
 from pocketzo.runtime.tune import Job, tune
 from pocketzo.toolkit.pipeline import ExportConfig, export_bundle
 
+from ..bundle.forge import as_before_engines, own_eps, read, write
 from ..conftest import Silent, make_checkpoint
 from . import expected, fed, refused
 
@@ -67,6 +69,7 @@ def make(out: Path) -> None:
     run_of_scalars(bundle, out)
     fed.write(bundle, out / "data", out / "fed-run")
     expected.write(bundle, out)
+    write_manifests(bundle, out / "manifests")
     refused.write(bundle.directory, out / "refused")
 
 
@@ -78,6 +81,21 @@ def make_bundle(out: Path) -> Bundle:
         config = ExportConfig(density=0.02, windows=8, window_tokens=128)
         export_bundle(str(checkpoint), out / "bundle", config, None, False, Silent())
     return open_bundle(out / "bundle")
+
+
+def write_manifests(bundle: Bundle, out: Path) -> None:
+    """Manifests alone, of the same bundle as if it had other engines."""
+
+    def second_engine(content: dict[str, Any]) -> None:
+        other = {**own_eps(content), "engine": "executorch", "file": "step.pte", "opset": None, "domains": []}
+        curve = [{"eps": 1e-2, "error": 0.2, "correlation": 0.8}]
+        content["graphs"].append({**other, "bounds": {"B": 128, "tokens": 8192}, "eps": 1e-2, "eps_curve": curve})
+
+    for name, change in (("before", as_before_engines), ("engines", second_engine)):
+        (out / name).mkdir(parents=True)
+        content = read(bundle.directory)
+        change(content)
+        write(out / name, content)
 
 
 def write_data(folder: Path) -> None:

@@ -18,7 +18,7 @@ from pocketzo.runtime.errors import PocketzoError
 from pocketzo.runtime.manifest import seal
 from safetensors.numpy import load_file, save
 
-from ..bundle.forge import edit, read, replace
+from ..bundle.forge import edit, own_eps, read, replace
 from ..torture.mutate import FORGERY, hostile_json
 
 FORGERIES = 300
@@ -149,6 +149,34 @@ CASES: dict[str, tuple[Change, str]] = {
         "g.safetensors is used but not listed",
     ),
     "no-graph": (manifest(lambda m: m["graphs"].clear()), "field graphs"),
+    "opset-zero": (manifest(lambda m: m["graphs"][0].update(opset=0)), "field graphs.0.opset"),
+    "bound-zero": (manifest(lambda m: m["graphs"][0].update(bounds={"B": 0})), "field graphs.0.bounds.B"),
+    "bound-large": (manifest(lambda m: m["graphs"][0].update(bounds={"B": 2**40})), "field graphs.0.bounds.B"),
+    "bound-name": (manifest(lambda m: m["graphs"][0].update(bounds={"B 1": 1})), "field graphs.0.bounds.B 1"),
+    "bound-long": (manifest(lambda m: m["graphs"][0].update(bounds={"a" * 17: 1})), "field graphs.0.bounds.a"),
+    "bounds-many": (
+        manifest(lambda m: m["graphs"][0].update(bounds={"a" * n: 1 for n in range(17)})),
+        "field graphs.0.bounds",
+    ),
+    "bounds-null": (manifest(lambda m: m["graphs"][0].update(bounds=None)), "field graphs.0.bounds"),
+    "own-eps-zero": (manifest(lambda m: own_eps(m).update(eps=0)), "field graphs.0.eps"),
+    "own-eps-null": (manifest(lambda m: own_eps(m).update(eps=None)), "field graphs.0.eps: goes with eps_curve"),
+    "own-curve-none": (
+        manifest(lambda m: own_eps(m).pop("eps_curve")),
+        "field graphs.0.eps: goes with eps_curve",
+    ),
+    "own-curve-order": (
+        manifest(lambda m: own_eps(m)["eps_curve"].reverse()),
+        "field graphs.0.eps_curve: eps does not ascend",
+    ),
+    "own-curve-error": (
+        manifest(lambda m: own_eps(m)["eps_curve"][1].update(error=-1)),
+        "field graphs.0.eps_curve.1.error",
+    ),
+    "own-curve-long": (
+        manifest(lambda m: own_eps(m).update(eps_curve=own_eps(m)["eps_curve"][:1] * 65)),
+        "field graphs.0.eps_curve",
+    ),
     "task-kind": (manifest(lambda m: m.update(task={"x": 1})), "field task.kind"),
     "count-too-large": (manifest(lambda m: m["model"].update(layers=2**40)), "field model.layers"),
     "count-endless": (manifest(lambda m: m["model"].update(layers=10**400)), "field model.layers"),

@@ -30,6 +30,20 @@ def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
     write(folder, content)
 
 
+def own_eps(content: dict[str, Any]) -> dict[str, Any]:
+    """The first graph of a manifest, with an eps of its own and the curve that it was chosen from."""
+    curve = [{"eps": eps, "error": 0.1, "correlation": 0.9} for eps in (1e-3, 2e-3)]
+    content["graphs"][0].update(eps=2e-3, eps_curve=curve)
+    return content["graphs"][0]
+
+
+def as_before_engines(content: dict[str, Any]) -> None:
+    """A manifest without the fields that came with the second engine."""
+    for graph in content["graphs"]:
+        for name in ("bounds", "eps", "eps_curve"):
+            del graph[name]
+
+
 def replace(folder: Path, name: str, content: bytes) -> None:
     """Put other bytes into a file, and their size and hash into the manifest."""
     (folder / name).write_bytes(content)

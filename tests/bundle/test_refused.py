@@ -17,7 +17,7 @@ from pocketzo.runtime.tokenizer import Tokenizer
 from pocketzo.runtime.verify import verify
 from safetensors.numpy import load_file, save
 
-from .forge import edit, replace
+from .forge import as_before_engines, edit, own_eps, replace
 
 
 @pytest.fixture
@@ -54,6 +54,27 @@ def test_missing_file(copy):
     (copy / "tokenizer.json").unlink()
     with pytest.raises(BadInput, match=r"tokenizer.json: is missing"):
         open_bundle(copy)
+
+
+def test_bundle_from_before_there_were_several_engines(copy):
+    edit(copy, as_before_engines)
+    bundle = open_bundle(copy)
+    graph = bundle.graph("onnx")
+    assert (graph.bounds, graph.eps, graph.eps_curve) == ({}, None, [])
+    assert bundle.manifest.estimator_of("onnx") == bundle.manifest.estimator
+    assert verify(bundle, open_engine("onnx", bundle)).passed
+
+
+def test_eps_and_bounds_of_an_engine(copy):
+    edit(copy, lambda m: own_eps(m).update(bounds={"B": 128, "tokens": 8192}, opset=None))
+    manifest = open_bundle(copy).manifest
+    assert manifest.graphs[0].bounds == {"B": 128, "tokens": 8192}
+    assert manifest.graphs[0].opset is None
+    own = manifest.estimator_of("onnx")
+    assert (own.eps, [point.eps for point in own.eps_curve]) == (2e-3, [1e-3, 2e-3])
+    assert (own.kind, own.directions, own.rng) == ("two-point", "rademacher", "philox4x64-10")
+    assert manifest.estimator_of("another") == manifest.estimator
+    assert manifest.estimator.eps != own.eps
 
 
 def test_files_that_desktops_drop_do_no_harm(copy):
@@ -109,6 +130,20 @@ def test_file_name_that_is_a_path(copy, name):
         (lambda m: m["values"]["blocks"][0].update(offset=1), "expected at 0"),
         (lambda m: m["values"].update(file="gone.safetensors"), "gone.safetensors is used but not listed"),
         (lambda m: m["graphs"].clear(), "field graphs"),
+        (lambda m: m["graphs"][0].update(opset=0), "field graphs.0.opset"),
+        (lambda m: m["graphs"][0].update(bounds={"B": 0}), "field graphs.0.bounds.B"),
+        (lambda m: m["graphs"][0].update(bounds={"B": 2**40}), "field graphs.0.bounds.B"),
+        (lambda m: m["graphs"][0].update(bounds={"B 1": 1}), "field graphs.0.bounds.B 1"),
+        (lambda m: m["graphs"][0].update(bounds={"tokensofallkindss": 1}), "field graphs.0.bounds.tokensofallkindss"),
+        (lambda m: m["graphs"][0].update(bounds={"a" * n: 1 for n in range(17)}), "field graphs.0.bounds"),
+        (lambda m: m["graphs"][0].update(bounds=None), "field graphs.0.bounds"),
+        (lambda m: own_eps(m).update(eps=0), "field graphs.0.eps"),
+        (lambda m: own_eps(m).update(eps=None), "field graphs.0.eps: goes with eps_curve"),
+        (lambda m: own_eps(m).update(eps_curve=[]), "field graphs.0.eps: goes with eps_curve"),
+        (lambda m: own_eps(m).pop("eps_curve"), "field graphs.0.eps: goes with eps_curve"),
+        (lambda m: own_eps(m)["eps_curve"].reverse(), "field graphs.0.eps_curve: eps does not ascend"),
+        (lambda m: own_eps(m)["eps_curve"][1].update(error=-1), "field graphs.0.eps_curve.1.error"),
+        (lambda m: own_eps(m).update(eps_curve=own_eps(m)["eps_curve"][:1] * 65), "field graphs.0.eps_curve"),
         (lambda m: m.update(task={"x": 1}), "field task.kind"),
     ],
 )

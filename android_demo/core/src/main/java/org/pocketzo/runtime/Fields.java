@@ -61,6 +61,11 @@ final class Fields {
     return members.get(name);
   }
 
+  /** The member itself, or {@code otherwise} if it is absent. */
+  Object take(String name, Object otherwise) throws Wrong {
+    return members.containsKey(name) ? take(name) : otherwise;
+  }
+
   /** Throws Wrong naming the first member that was not taken. */
   void end() throws Wrong {
     for (Object name : members.keySet()) {
@@ -181,38 +186,45 @@ final class Fields {
   }
 
   <T> List<T> list(String name, int least, int most, Element<T> element) throws Wrong {
-    Object content = take(name);
+    return listOf(take(name), at(name), least, most, element);
+  }
+
+  static <T> List<T> listOf(Object content, String where, int least, int most, Element<T> element) throws Wrong {
     if (!(content instanceof List)) {
-      throw new Wrong(at(name), "must be a list");
+      throw new Wrong(where, "must be a list");
     }
     List<?> list = (List<?>) content;
     if (list.size() < least || list.size() > most) {
-      throw new Wrong(at(name), "has " + list.size() + " items, and the limits are " + least + " and " + most);
+      throw new Wrong(where, "has " + list.size() + " items, and the limits are " + least + " and " + most);
     }
     List<T> read = new ArrayList<>(list.size());
     for (int i = 0; i < list.size(); i++) {
-      read.add(element.read(list.get(i), at(name) + "." + i));
+      read.add(element.read(list.get(i), where + "." + i));
     }
     return Collections.unmodifiableList(read);
   }
 
   /** A map of at most {@code most} entries, the keys texts that match {@code keys}. */
   <T> Map<String, T> map(String name, int most, Pattern keys, Element<T> element) throws Wrong {
-    Object content = take(name);
+    return mapOf(take(name), at(name), most, keys, element);
+  }
+
+  static <T> Map<String, T> mapOf(Object content, String where, int most, Pattern keys, Element<T> element)
+      throws Wrong {
     if (!(content instanceof Map)) {
-      throw new Wrong(at(name), "must be an object");
+      throw new Wrong(where, "must be an object");
     }
     Map<?, ?> map = (Map<?, ?>) content;
     if (map.size() > most) {
-      throw new Wrong(at(name), "has " + map.size() + " members, and the limit is " + most);
+      throw new Wrong(where, "has " + map.size() + " members, and the limit is " + most);
     }
     Map<String, T> read = new LinkedHashMap<>();
     for (Map.Entry<?, ?> entry : map.entrySet()) {
-      String key = textOf(entry.getKey(), at(name));
+      String key = textOf(entry.getKey(), where);
       if (!keys.matcher(key).matches()) {
-        throw new Wrong(at(name) + "." + key, "does not match " + keys);
+        throw new Wrong(where + "." + key, "does not match " + keys);
       }
-      read.put(key, element.read(entry.getValue(), at(name) + "." + key));
+      read.put(key, element.read(entry.getValue(), where + "." + key));
     }
     return Collections.unmodifiableMap(read);
   }

@@ -81,15 +81,24 @@ public record Manifest(
   /** An input or output of the graph: ONNX element type and dimensions, each a String (a letter) or a Long. */
   public record Tensor(String name, String type, List<Object> shape) {}
 
-  /** The forward-only step graph for one engine. */
+  /**
+   * The forward-only step graph for one engine; {@code opset} is null where it is not of ONNX.
+   *
+   * <p>{@code bounds} are the largest sizes of free dimensions by letter, and under {@code tokens} that of P * B * T;
+   * none means any. {@code eps}, which may be null, and {@code epsCurve} are this engine's own in place of the
+   * estimator's.
+   */
   public record Graph(
       String engine,
       String file,
       String minimumEngineVersion,
-      long opset,
+      Long opset,
       List<String> domains,
       List<Tensor> inputs,
-      List<Tensor> outputs) {}
+      List<Tensor> outputs,
+      Map<String, Long> bounds,
+      Double eps,
+      List<EpsPoint> epsCurve) {}
 
   /**
    * How far projected gradients at {@code eps} are from the true derivatives: root-mean-square error over the
@@ -105,4 +114,16 @@ public record Manifest(
 
   /** Self-test vectors; {@code tolerance} is the largest absolute difference of nll (nats) that an engine may show. */
   public record Golden(String file, Map<String, Double> tolerance) {}
+
+  /** The estimator with the eps that was fitted on {@code engine}, or with the common one if it has none of its own. */
+  public Estimator estimatorOf(String engine) {
+    for (Graph graph : graphs) {
+      if (graph.engine().equals(engine)) {
+        return graph.eps() == null
+            ? estimator
+            : new Estimator(estimator.kind(), estimator.directions(), estimator.rng(), graph.eps(), graph.epsCurve());
+      }
+    }
+    return estimator;
+  }
 }

@@ -1,11 +1,15 @@
 package org.pocketzo.runtime;
 
+import java.util.Collections;
 import java.util.Map;
 import java.util.regex.Pattern;
 
 /** The schema of the manifest: each field's type and limits. */
 final class ManifestFields {
   private static final Pattern ANY = Pattern.compile("(?s).*");
+  private static final Pattern BOUND = Pattern.compile("[A-Za-z]{1,16}");
+  private static final int BOUNDS = 16;
+  private static final int CURVE = 64;
   private static final String SHARE = "must be from 0 to 1";
 
   private ManifestFields() {}
@@ -123,15 +127,24 @@ final class ManifestFields {
 
   private static Manifest.Graph graph(Object content, String where) throws Fields.Wrong {
     Fields fields = new Fields(content, where);
+    Object opset = fields.take("opset", null);
+    Object eps = fields.take("eps", null);
     Manifest.Graph graph =
         new Manifest.Graph(
             fields.text("engine"),
             fields.fileName("file"),
             fields.text("minimum_engine_version"),
-            fields.positive("opset"),
+            opset == null ? null : (Long) Fields.integer(opset, fields.at("opset"), 1),
             fields.list("domains", 0, 16, Fields::textOf),
             fields.list("inputs", 0, 16, ManifestFields::tensor),
-            fields.list("outputs", 0, 16, ManifestFields::tensor));
+            fields.list("outputs", 0, 16, ManifestFields::tensor),
+            Fields.mapOf(
+                fields.take("bounds", Collections.emptyMap()), fields.at("bounds"), BOUNDS, BOUND,
+                (bound, at) -> Fields.integer(bound, at, 1)),
+            eps == null ? null : (Double) Fields.positiveNumber(eps, fields.at("eps")),
+            Fields.listOf(
+                fields.take("eps_curve", Collections.emptyList()), fields.at("eps_curve"), 0, CURVE,
+                ManifestFields::point));
     fields.end();
     return graph;
   }
@@ -158,7 +171,7 @@ final class ManifestFields {
             fields.oneOf("directions", "rademacher"),
             fields.oneOf("rng", "philox4x64-10"),
             Fields.positiveNumber(fields.take("eps"), fields.at("eps")),
-            fields.list("eps_curve", 0, 64, ManifestFields::point));
+            fields.list("eps_curve", 0, CURVE, ManifestFields::point));
     fields.end();
     return estimator;
   }

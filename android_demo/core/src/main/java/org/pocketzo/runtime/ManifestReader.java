@@ -46,7 +46,7 @@ public final class ManifestReader {
     try {
       Manifest manifest = ManifestFields.manifest(members);
       checkLayout(path, manifest.values());
-      checkCurve(path, manifest.estimator().epsCurve());
+      checkEps(path, manifest);
       return manifest;
     } catch (Fields.Wrong e) {
       throw new BadInput(path + ": " + e.getMessage() + ". " + EXPORT, e);
@@ -131,10 +131,22 @@ public final class ManifestReader {
     }
   }
 
-  private static void checkCurve(Path path, List<Manifest.EpsPoint> curve) throws BadInput {
+  /** Every curve ascends, and a graph has a curve if it has an eps of its own. */
+  private static void checkEps(Path path, Manifest manifest) throws BadInput {
+    for (int i = 0; i < manifest.graphs().size(); i++) {
+      Manifest.Graph graph = manifest.graphs().get(i);
+      if ((graph.eps() == null) != graph.epsCurve().isEmpty()) {
+        throw BadInput.of(path, "field graphs." + i + ".eps: goes with eps_curve, both or neither", EXPORT);
+      }
+      checkCurve(path, "graphs." + i, graph.epsCurve());
+    }
+    checkCurve(path, "estimator", manifest.estimator().epsCurve());
+  }
+
+  private static void checkCurve(Path path, String where, List<Manifest.EpsPoint> curve) throws BadInput {
     for (int i = 1; i < curve.size(); i++) {
       if (!(curve.get(i).eps() > curve.get(i - 1).eps())) {
-        throw BadInput.of(path, "field estimator.eps_curve: eps does not ascend", EXPORT);
+        throw BadInput.of(path, "field " + where + ".eps_curve: eps does not ascend", EXPORT);
       }
     }
   }

@@ -73,7 +73,7 @@ public final class Tune {
         job.path(), Storage.estimate(manifest, config, job.task().labels().size()) - there, start.storage());
     initialValues = job.bundle().initialValues();
     checkEps(initialValues, config.eps());
-    String warning = EpsWindow.warning(manifest.estimator(), config.eps());
+    String warning = EpsWindow.warning(manifest.estimatorOf(job.engine().name()), config.eps());
     if (warning != null) {
       watcher.warned(warning);
     }
@@ -89,13 +89,13 @@ public final class Tune {
     return encoded;
   }
 
-  /** With eps of the bundle and lr of the steps where 0 left them open; a run that goes on keeps its lr. */
+  /** With the engine's eps and the lr of the steps where 0 left them open; a run that goes on keeps its lr. */
   private static TuneConfig resolved(Job job, TuneConfig config, boolean resume) throws PocketzoException {
     TuneConfig open = config;
     if (resume && config.lr() == 0) {
       open = config.with("lr", RunFolder.header(job.path()).settings().lr());
     }
-    return open.resolved(job.bundle().manifest().estimator().eps());
+    return open.resolved(job.bundle().manifest().estimatorOf(job.engine().name()).eps());
   }
 
   private Result run(boolean resume) throws PocketzoException {

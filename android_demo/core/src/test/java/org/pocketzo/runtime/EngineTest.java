@@ -22,7 +22,8 @@ class EngineTest {
     Manifest.Graph graph = there.graphs().get(0);
     Manifest.Graph changed =
         new Manifest.Graph(
-            graph.engine(), graph.file(), version, graph.opset(), graph.domains(), inputs, graph.outputs());
+            graph.engine(), graph.file(), version, graph.opset(), graph.domains(), inputs, graph.outputs(),
+            graph.bounds(), graph.eps(), graph.epsCurve());
     Manifest manifest =
         new Manifest(
             there.pocketzoVersion(), there.model(), there.quantization(), there.values(),

@@ -7,7 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Collections;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.pocketzo.runtime.engines.Engine;
@@ -47,6 +49,33 @@ class TuneTest {
       assertEquals(2, audit.files().size());
       assertTrue(Files.exists(job.path().resolve(RunFolder.METRICS)));
       assertEquals(job.path().resolve(RunFolder.BEST), result.bestValues());
+    }
+  }
+
+  @Test
+  void theEngineIsTunedWithItsOwnEps() throws Exception {
+    Manifest manifest = ManifestReader.read(Fixtures.path("manifests/engines"));
+    Bundle bundle = Jobs.bundle();
+    Bundle withOwn = new Bundle(bundle.directory(), manifest, bundle.hash());
+    try (Engine engine = Engines.open("onnx", bundle, 1)) {
+      Job job = Jobs.classify(engine, scratch.resolve("run"));
+      Job own =
+          new Job(withOwn, engine, job.task(), job.definition(), job.train(), job.validation(), job.path());
+      List<String> warnings = new ArrayList<>();
+      Watcher watcher =
+          new Watcher() {
+            @Override
+            public void warned(String text) {
+              warnings.add(text);
+            }
+          };
+      Tune.tune(own, FEW, Tune.Start.ANEW, watcher, Jobs.NOBODY);
+      assertEquals(2e-3, RunFolder.header(job.path()).settings().eps());
+      assertEquals(Collections.emptyList(), warnings);
+      Job far =
+          new Job(withOwn, engine, job.task(), job.definition(), job.train(), job.validation(), scratch.resolve("far"));
+      Tune.tune(far, FEW.with("eps", 0.05), Tune.Start.ANEW, watcher, Jobs.NOBODY);
+      assertTrue(warnings.get(0).contains("this artifact's loss is straight, 0.002"), warnings.toString());
     }
   }
 

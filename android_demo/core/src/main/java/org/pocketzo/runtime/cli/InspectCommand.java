@@ -14,6 +14,7 @@ import org.pocketzo.runtime.Manifest;
 import org.pocketzo.runtime.Memory;
 import org.pocketzo.runtime.PocketzoException;
 import org.pocketzo.runtime.UsageError;
+import org.pocketzo.runtime.engines.OnnxEngine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -90,7 +91,7 @@ final class InspectCommand implements Callable<Integer> {
         values.count(), values.eligibleWeights(),
         Output.percent((double) values.count() / values.eligibleWeights()), values.scope(), values.firstLayer(),
         Output.percent(values.sensitivityCaptured())));
-    facts.put("perturbation", "eps " + Floats.general(manifest.estimator().eps()));
+    facts.put("perturbation", "eps " + Floats.general(manifest.estimatorOf(OnnxEngine.NAME).eps()));
     facts.put("engines", engines(manifest));
     facts.put("task", manifest.task() == null ? "none stored" : manifest.task().get("kind") + " (default)");
     facts.put("size", Output.size(total));

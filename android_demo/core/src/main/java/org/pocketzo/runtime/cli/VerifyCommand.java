@@ -29,7 +29,7 @@ final class VerifyCommand implements Callable<Integer> {
   @Parameters(paramLabel = "BUNDLE", description = "Bundle folder.")
   private Path bundle;
 
-  @Option(names = "--engine", description = "Engine to try: onnx (default: all held).")
+  @Option(names = "--engine", description = "Engine to try: onnx (default: those held that this command has).")
   private List<String> engines = new ArrayList<>();
 
   @Mixin private Output output;
@@ -39,7 +39,12 @@ final class VerifyCommand implements Callable<Integer> {
     Bundle opened = Opening.checked(bundle, output.json);
     if (engines.isEmpty()) {
       for (Manifest.Graph graph : opened.manifest().graphs()) {
-        engines.add(graph.engine());
+        if (Engines.NAMES.contains(graph.engine())) {
+          engines.add(graph.engine());
+        }
+      }
+      if (engines.isEmpty()) {
+        opened.graph(Engines.NAMES.get(0));
       }
     }
     List<Verify.Verdict> verdicts = new ArrayList<>();
