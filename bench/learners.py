@@ -81,7 +81,7 @@ class StepsAlone:
 class TorchValues:
     """An engine for the loop: torch in fp32 with the values [P, K] in place."""
 
-    name, version = "torch", torch.__version__
+    name, version, bounds = "torch", torch.__version__, {}
 
     def __init__(self, model: Any, layout: Layout) -> None:
         self._model, self._layout = model, layout
@@ -94,7 +94,7 @@ class TorchValues:
 class TorchModel:
     """An engine that has no values: torch with the weights as they are."""
 
-    name, version = "torch", torch.__version__
+    name, version, bounds = "torch", torch.__version__, {}
 
     def __init__(self, model: Any) -> None:
         self._model = model

@@ -7,7 +7,8 @@ examples of an epoch, row 1 its batches).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -48,10 +49,16 @@ def training_batches(examples: Sequence[Example], batch: int, seed: int, step: i
         epoch, within = epoch + 1, 0
 
 
-def evaluation_batches(examples: Sequence[Example], tokens: int = 1024) -> Iterator[list[int]]:
-    """Every index once, longest first, in batches of at most `tokens` padded tokens (or one example)."""
+def evaluation_batches(
+    examples: Sequence[Example], tokens: int = 1024, bounds: Mapping[str, int] = MappingProxyType({})
+) -> Iterator[list[int]]:
+    """Every index once, longest first, in batches of at most `tokens` padded tokens (or one example), and within an
+    engine's `bounds` on "B" and "tokens".
+    """
+    tokens = min(tokens, bounds.get("tokens", tokens))
     order = sorted(range(len(examples)), key=lambda i: (-len(examples[i].tokens), i))
     while order:
         size = max(1, tokens // len(examples[order[0]].tokens))
+        size = min(size, bounds.get("B", size))
         yield order[:size]
         order = order[size:]

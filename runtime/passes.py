@@ -16,6 +16,6 @@ def passes(
     engine: Engine, task: Task, examples: Sequence[Example], values: np.ndarray
 ) -> Iterator[tuple[list[int], Batch, Forward]]:
     """Each example once under `values` (fp32 [K]): indices of a batch, the batch, and what the engine gives (P = 1)."""
-    for indices in evaluation_batches(examples):
+    for indices in evaluation_batches(examples, bounds=engine.bounds):
         batch = collate([examples[i] for i in indices], task.words)
         yield indices, batch, engine.forward(batch, values[None])

@@ -15,6 +15,7 @@ from .bundle import Bundle
 from .config import LR, TuneConfig
 from .data import DataSet
 from .engines import Engine
+from .engines.bounds import check_examples
 from .eps_window import warning
 from .errors import DiskFull, Interrupted, PocketzoError, UsageError, bad_input
 from .evaluate import Evaluation, evaluate
@@ -97,8 +98,9 @@ def tune(
     """Tune the bundle's values on `job.train` and write the run to `job.path`.
 
     With `resume` the run that is there goes on, to the same bits as if it had never stopped.
-    Raises BadInput for a bad record, an example over the context, a loss that is not finite, or a path that holds a run
-    (or, to resume, none, or another); NotEnoughRoom if memory will not suffice; Interrupted after Ctrl-C, all saved.
+    Raises BadInput for a bad record, an example over the context, a step over the engine's bounds, a loss that is not
+    finite, or a path that holds a run (or, to resume, none, or another); NotEnoughRoom if memory will not suffice;
+    Interrupted after Ctrl-C, all saved.
     """
     if job.train.hash == job.validation.hash:
         bad_input(job.validation.path, "is the training file too, so it cannot choose the best step", "Hold some back")
@@ -108,6 +110,7 @@ def tune(
     examples, held_out = (encoded(job.task, data, context) for data in (job.train, job.validation))
     if config.head_examples:
         check_head(job.task, job.bundle.manifest.model.hidden_size)
+    _check_bounds(job, examples, held_out, config)
     if not ignore_memory:
         check_memory(job.bundle.manifest, examples, config)
     initial_values = job.bundle.initial_values()
@@ -141,6 +144,13 @@ def _resolved(job: Job, config: TuneConfig, resume: bool) -> TuneConfig:
         with open_regular(job.path / TRAJECTORY, "trajectory") as file:
             config = replace(config, lr=Reader(file, job.path / TRAJECTORY).header.settings().lr)
     return config.resolved(job.bundle.manifest.estimator_of(job.engine.name).eps)
+
+
+def _check_bounds(job: Job, train: Sequence[Example], held_out: Sequence[Example], config: TuneConfig) -> None:
+    """Raises BadInput if a step, a pass of the label head or an evaluation may be over the engine's bounds."""
+    batch = min(config.batch, len(train))
+    check_examples(job.engine.bounds, train, len(job.task.words), 2 * config.directions, batch)
+    check_examples(job.engine.bounds, held_out, len(job.task.words))
 
 
 def _header(job: Job, config: TuneConfig, values: int) -> Header:

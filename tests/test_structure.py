@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 ROOMS = ["toolkit", "export", "runtime"]
 ALLOWED = {"toolkit": {"export", "runtime"}, "export": {"runtime"}, "runtime": set()}
 RUNTIME_NEEDS = {"numpy", "onnxruntime", "pydantic", "safetensors", "tokenizers", "pocketzo", *sys.stdlib_module_names}
+CHILD, CHILD_NEEDS = ROOT / "runtime/engines/executorch_child.py", {"torch", "executorch"}
 SOURCES = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
 
 
@@ -35,7 +36,14 @@ def test_imports_follow_the_arrows(path):
     used = {name.split(".")[1] for name in imports(path) if name.startswith("pocketzo.")}
     assert used - {room} <= ALLOWED[room]
     if room == "runtime":
-        assert {name.split(".")[0] for name in imports(path)} <= RUNTIME_NEEDS
+        needs = RUNTIME_NEEDS | CHILD_NEEDS if path == CHILD else RUNTIME_NEEDS
+        assert {name.split(".")[0] for name in imports(path)} <= needs
+
+
+def test_child_of_executorch_is_a_program_and_no_module():
+    """What it imports would come into the process that imports it."""
+    name = "pocketzo." + ".".join(CHILD.relative_to(ROOT).with_suffix("").parts)
+    assert not [path for path in SOURCES if name in imports(path) or f".{CHILD.stem}" in imports(path)]
 
 
 def test_arrows_as_they_are():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
@@ -10,14 +11,18 @@ from ..bundle import Bundle
 from ..errors import UsageError
 from ..examples import Batch, Forward
 
-NAMES = ("onnx",)
+NAMES = ("onnx", "executorch")
 
 
 class Engine(Protocol):
-    """A stock inference engine holding the step graph of a bundle."""
+    """A stock inference engine holding the step graph of a bundle.
+
+    `bounds` are the largest sizes that a pass may have, by letter, and under "tokens" P * B * T; none means any size.
+    """
 
     name: str
     version: str
+    bounds: Mapping[str, int]
 
     def forward(self, batch: Batch, values: np.ndarray) -> Forward:
         """Pass `batch` through the graph under each row of `values` (fp32 [P,K])."""
@@ -26,10 +31,14 @@ class Engine(Protocol):
 def open_engine(name: str, bundle: Bundle, threads: int = 0) -> Engine:
     """Load the bundle's graph into engine `name`; `threads` 0 leaves the choice to the engine.
 
-    Raises UsageError if the engine is not known, BadInput if it cannot run this graph.
+    Raises UsageError if the engine is not known or not installed, BadInput if it cannot run this graph.
     """
     if name not in NAMES:
         raise UsageError(f"--engine {name}: not known. Use one of: {', '.join(NAMES)}.")
+    if name == "executorch":
+        from .executorch import ExecuTorchEngine
+
+        return ExecuTorchEngine(bundle, threads)
     from .onnx import OnnxEngine
 
     return OnnxEngine(bundle, threads)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import onnxruntime
 
 from ..bundle import Bundle
 from ..errors import NotEnoughRoom, bad_input
 from ..examples import Batch, Forward, check_range
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("+")[0].split(".")[:3] if part.isdigit())
+from .versions import check_version
 
 
 class OnnxEngine:
@@ -27,12 +26,8 @@ class OnnxEngine:
         graph = bundle.graph(self.name)
         self._vocabulary = bundle.manifest.model.vocabulary
         self.version = onnxruntime.__version__
-        if _numbers(self.version) < _numbers(graph.minimum_engine_version):
-            bad_input(
-                bundle.directory,
-                f"needs onnxruntime {graph.minimum_engine_version}, here is {self.version}",
-                f"Install it: pip install 'onnxruntime>={graph.minimum_engine_version}'",
-            )
+        self.bounds: Mapping[str, int] = {}
+        check_version(bundle, "onnxruntime", self.version, graph.minimum_engine_version)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3

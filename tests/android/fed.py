@@ -26,7 +26,7 @@ class FedEngine:
     Its 16 bits leave every sum exact, in whatever order it is taken.
     """
 
-    name, version = "onnx", "1.29.0"
+    name, version, bounds = "onnx", "1.29.0", {}
 
     def __init__(self) -> None:
         self._passes = 0

@@ -46,6 +46,18 @@ def test_evaluation_sees_every_example_within_the_token_limit(lengths, tokens):
     assert all(len(b) == 1 or len(b) * max(lengths[i] for i in b) <= tokens for b in batches)
 
 
+@given(LENGTHS, st.integers(1, 20), st.integers(200, 2000))
+def test_evaluation_stays_within_the_bounds_of_an_engine(lengths, examples_at_most, tokens):
+    examples = [Example([0] * n, [0], [0], "") for n in lengths]
+    batches = list(evaluation_batches(examples, bounds={"B": examples_at_most, "tokens": tokens, "T": 1}))
+    assert sorted(i for b in batches for i in b) == list(range(len(lengths)))
+    assert all(len(b) <= examples_at_most for b in batches)
+    assert all(len(b) == 1 or len(b) * max(lengths[i] for i in b) <= min(tokens, 1024) for b in batches)
+    assert list(evaluation_batches(examples, bounds={"B": 10**6, "tokens": 10**6})) == list(
+        evaluation_batches(examples)
+    )
+
+
 def test_padding_is_what_a_batch_computes_beyond_its_examples():
     assert padding([3, 3, 3, 3], 2, 0) == 0
     assert padding([1, 4], 2, 0) == 3 / 8

@@ -122,7 +122,7 @@ def test_a_values_file_keeps_it_by_label(tmp_path):
 class Linear:
     """The hidden state is the values themselves, and label word 0 scores the first of them."""
 
-    name, version = "linear", "0"
+    name, version, bounds = "linear", "0", {}
 
     def forward(self, batch, values):
         hidden = np.repeat(values[:, None, None], len(batch.input_ids), axis=1)
@@ -163,7 +163,7 @@ def test_too_many_labels_are_refused_with_the_limit():
 class Telling:
     """The hidden state is an example's last token and the first value, the nll of label word 1 its length."""
 
-    name, version = "telling", "0"
+    name, version, bounds = "telling", "0", {}
 
     def forward(self, batch, values):
         last = np.take_along_axis(batch.input_ids, batch.label_positions, axis=1)[:, 0]
