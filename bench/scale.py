@@ -130,7 +130,7 @@ def export(checkpoint: str, out: str, windows: str) -> dict[str, Any]:
     made = export_bundle(checkpoint, Path(out), ExportConfig(windows=int(windows)), None, True, clock)
     assert made is not None
     clock.start("", 0)
-    return {"seconds": clock.seconds, "difference": made[1].difference, "bytes": size(Path(out))}
+    return {"seconds": clock.seconds, "difference": made[1][0].difference, "bytes": size(Path(out))}
 
 
 def step(bundle: str, batch: str) -> dict[str, Any]:

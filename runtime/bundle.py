@@ -34,7 +34,8 @@ class Bundle:
             if graph.engine == engine:
                 return graph
         held = ", ".join(g.engine for g in self.manifest.graphs)
-        bad_input(self.directory, f"has no graph for engine {engine} (it has: {held})", "Use one of those")
+        why = f"has no graph for engine {engine} (it has: {held})"
+        bad_input(self.directory, why, f"Use one of those, or export it with --engine {engine}")
 
     def initial_values(self) -> np.ndarray:
         """The untuned values, fp32 [K]. Raises BadInput if the file disagrees with the manifest."""

@@ -6,7 +6,8 @@ file all show. The generator's words are compared too, since a run is only repro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
@@ -32,6 +33,10 @@ class Verdict:
     def passed(self) -> bool:
         """Within the tolerance, with the same random words."""
         return self.rng_equal and self.difference <= self.tolerance
+
+    def members(self) -> dict[str, Any]:
+        """As --json has it."""
+        return {**asdict(self), "passed": self.passed}
 
 
 def verify(bundle: Bundle, engine: Engine) -> Verdict:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
-from pocketzo.export.assemble import WEIGHTS, Contents, assemble, set_eps
+from pocketzo.export.assemble import WEIGHTS, assemble, set_eps
+from pocketzo.export.contents import MAX_LENGTH, MAX_TOKENS, Contents
 from pocketzo.export.decoder import Decoder
 from pocketzo.export.dequantized import Dequantized
-from pocketzo.export.eps import DIRECTIONS, GRID, eps_batch, eps_curve
+from pocketzo.export.engines import check_engines
+from pocketzo.export.eps import DIRECTIONS, GRID, Once, eps_batch, eps_curve
 from pocketzo.export.golden import golden_vectors
 from pocketzo.export.layerwise import Layerwise, block_of
 from pocketzo.export.layout import Scope
@@ -24,9 +26,10 @@ from pocketzo.export.weights_file import WeightsFile
 from pocketzo.runtime import __version__
 from pocketzo.runtime.bundle import Bundle, open_bundle
 from pocketzo.runtime.engines import open_engine
-from pocketzo.runtime.errors import DiskFull, Interrupted, PocketzoError, bad_input
+from pocketzo.runtime.errors import DiskFull, Interrupted, PocketzoError, UsageError, bad_input
+from pocketzo.runtime.examples import Batch
 from pocketzo.runtime.files import disk_errors
-from pocketzo.runtime.manifest import Calibration, Model, Quantization
+from pocketzo.runtime.manifest import Calibration, EpsPoint, Model, Quantization
 from pocketzo.runtime.tasks import make_task
 from pocketzo.runtime.tokenizer import Tokenizer
 from pocketzo.runtime.verify import Verdict, verify
@@ -65,6 +68,9 @@ class ExportConfig:
     weight_bits: Literal[4, 8] = 4
     embedding_bits: Literal[4, 8] = 8
     first_layer: int | None = None
+    engines: tuple[str, ...] = ("onnx",)
+    max_tokens: int = MAX_TOKENS
+    max_length: int | None = None
 
 
 class Stages(Protocol):
@@ -82,23 +88,26 @@ class Stages(Protocol):
 
 def export_bundle(
     checkpoint: str, out: Path, config: ExportConfig, task: dict[str, Any] | None, force: bool, stages: Stages
-) -> tuple[Bundle, Verdict] | None:
-    """Make a bundle of `checkpoint` at `out` and run its golden vectors.
+) -> tuple[Bundle, Sequence[Verdict]] | None:
+    """Make a bundle of `checkpoint` at `out` and run its golden vectors on each of its engines.
 
     The model is read layer by layer, and what is finished stays in a work folder beside `out` until the bundle is
     there: an export that was stopped or killed goes on from it. Of several processes all measure sensitivity, and all
     but the main one, which get None, are done then.
 
     Raises BadInput for a checkpoint, calibration text or option that cannot be used, or if `out` exists (unless
-    `force`); NotEnoughRoom if the disk is too full; Interrupted, on Ctrl-C, once there is something to go on from.
+    `force`); UsageError if an engine's package is missing; NotEnoughRoom if the disk is too full; Interrupted, on
+    Ctrl-C, once there is something to go on from.
     """
     check_density(config.density)
+    check_engines(config.engines)
     check_destination(out, force)
     text, source_name = read_text(config.calibration)
     stages.start("Reading the checkpoint", 0)
     source, processes = find_source(checkpoint), Processes()
     opened = open_checkpoint(source)
     first = first_layer(config, opened.decoder)
+    max_length(config, opened.decoder)
     if task is not None:
         _check_task(task, opened)
     tokens = min(config.window_tokens, opened.decoder.context_tokens)
@@ -106,16 +115,17 @@ def export_bundle(
     shapes = {linear.name: (linear.rows, linear.columns) for linear in opened.decoder.linears()}
     rule = Rule(shapes, config.scope, config.density, config.per_layer, lambda name: block_of(name) >= first)
     path = work_path(out, processes)
-    check_destination(out, force, needed_bytes(opened, calibration_windows, rule) - size_of(path))
+    needed = needed_bytes(opened, calibration_windows, rule, len(config.engines)) - size_of(path)
+    check_destination(out, force, needed)
     with _kept_if_stopped(out, WorkFolder(path, _key(source, config, text, processes))) as work:
         found = _measure(opened, rule, calibration_windows, work, processes, stages)
         if found is None:
             return None
         export = _Export(opened, rule, config, first, found, calibration_windows, calibration, task, work, stages)
-        verdict = export.build(out)
+        verdicts = export.build(out)
         publish(work.path / BUNDLE, out)
         work.remove()
-    return open_bundle(out, hashes=False), verdict
+    return open_bundle(out, hashes=False), verdicts
 
 
 @contextlib.contextmanager
@@ -189,10 +199,12 @@ class _Export:
         self._quantization = _quantization(config)
         self._outliers = outlier_channels(found.importance) if config.weight_bits == 8 else {}
 
-    def build(self, out: Path) -> Verdict:
-        """The whole bundle in the work folder, and the verdict of its golden vectors; `out` names it in messages."""
+    def build(self, out: Path) -> list[Verdict]:
+        """The whole bundle in the work folder, and its golden vectors' verdict on each engine; `out` names it in
+        messages.
+        """
         store, values = self._store()
-        self._stages.start("Graph, golden vectors and hashes", 0)
+        self._stages.start("Golden vectors", 0)
         opened, layout, work = self._opened, self._mask.layout, self._work
         tensor = Dequantized(store, opened.decoder, self._quantization, layout, values, self._outliers)
         decoder, tokens = Layerwise(opened.config, tensor), self._tokens.reshape(-1)
@@ -201,23 +213,43 @@ class _Export:
         for path in folder.iterdir():
             if path.name != WEIGHTS:  # left by an export that was killed
                 path.unlink()
-        manifest = assemble(folder, store, self._contents(values, golden))
+        contents = self._contents(values, golden)
+        manifest = assemble(folder, store, contents, lambda engine: self._stages.start(f"Graph for {engine}", 0))
+        self._stages.start("Gradient", 0)
         batch = eps_batch(tokens, opened.decoder.vocabulary)
         gradient = work.once("gradient", lambda: {"gradient": value_gradient(decoder, layout, batch)})["gradient"]
-        engine = open_engine("onnx", bundle := open_bundle(folder, hashes=False))
+        bundle, verdicts, curves = open_bundle(folder, hashes=False), [], {}
+        for name in self._config.engines:
+            verdict, curves[name] = self._tried(name, bundle, out, gradient, batch, values)
+            verdicts.append(verdict)
+        set_eps(folder, manifest, curves)
+        return verdicts
+
+    def _tried(
+        self, name: str, bundle: Bundle, out: Path, gradient: np.ndarray, batch: Batch, values: np.ndarray
+    ) -> tuple[Verdict, list[EpsPoint]]:
+        """The golden vectors' verdict on engine `name`, and the curve that its eps is chosen from."""
+        self._stages.start(f"Golden vectors on {name}", 0)
+        engine = open_engine(name, bundle)
         verdict = verify(bundle, engine)
         if not verdict.passed:
             raise PocketzoError(
-                f"{out}: the exported graph is {verdict.difference:.3g} nats off the reference, and the limit is"
-                f" {verdict.tolerance:g}; the bundle was not written. This is a fault in pocketzo or the engine."
+                f"{out}: the exported graph for {name} is {verdict.difference:.3g} nats off the reference, and the"
+                f" limit is {verdict.tolerance:g}; the bundle was not written. This is a fault in pocketzo or the"
+                " engine."
             )
-        self._stages.start("Fitting eps", len(GRID) * DIRECTIONS)
-        set_eps(folder, manifest, eps_curve(engine, gradient, batch, values, self._stages.advance, work.once))
-        return verdict
+        self._stages.start(f"Fitting eps on {name}", len(GRID) * DIRECTIONS)
+        return verdict, eps_curve(engine, gradient, batch, values, self._stages.advance, self._once(name))
+
+    def _once(self, engine: str) -> Once:
+        """Keeps what is measured on `engine`, under names that say which one."""
+        prefix = "" if engine == "onnx" else f"{engine}-"
+        return lambda name, measure: self._work.once(prefix + name, measure)
 
     def _store(self) -> tuple[WeightsFile, np.ndarray]:
+        layout, engines = self._mask.layout, self._config.engines
         storing = Storing(
-            self._opened, self._mask.layout, self._importance, self._outliers, self._quantization, self._work
+            self._opened, layout, self._importance, self._outliers, self._quantization, self._work, engines
         )
         self._stages.start(f"{self._config.weight_bits}-bit weights", self._opened.parameters)
         if storing.finished:
@@ -259,7 +291,18 @@ class _Export:
             eligible_weights=self._mask.eligible_weights,
             task=self._task,
             outliers=self._outliers,
+            engines=self._config.engines,
+            max_tokens=self._config.max_tokens,
+            max_length=max_length(self._config, decoder),
         )
+
+
+def max_length(config: ExportConfig, decoder: Decoder) -> int:
+    """The longest sequence that a graph of planned memory takes. Raises UsageError if it is over the context."""
+    context = decoder.context_tokens
+    if config.max_length is not None and config.max_length > context:
+        raise UsageError(f"--max-length {config.max_length}: the model's context is {context}. Give at most that.")
+    return config.max_length or min(MAX_LENGTH, context)
 
 
 def first_layer(config: ExportConfig, decoder: Decoder) -> int:

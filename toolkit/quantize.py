@@ -27,11 +27,14 @@ def quantize(
     group_size: int,
     sensitive: torch.Tensor | None = None,
     bits: Bits = 4,
+    bfloat16: bool = False,
 ) -> Quantized:
     """Quantize `weight` (fp32 [R, C]) under the `importance` (fp32 [C]) of its input channels.
 
     Entries where `sensitive` (bool [R, C]) holds are kept elsewhere in fp32: they dequantize to exactly 0 and their
-    error counts nothing. Rows are done about `CHUNK` weights at a time, on as many threads as torch has.
+    error counts nothing. With `bfloat16` every scale, fp16, is a number that bfloat16 has too, as XNNPACK stores
+    scales, so that engines of either type compute with the same weights. Rows are done about `CHUNK` weights at a
+    time, on as many threads as torch has.
     """
     floor = importance.mean() * FLOOR + torch.finfo(torch.float32).tiny
     rows = max(1, CHUNK // weight.shape[1])
@@ -39,7 +42,7 @@ def quantize(
     def chunk(start: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         part = weight[start : start + rows]
         held = None if sensitive is None else sensitive[start : start + rows]
-        return _quantize_rows(part, (importance + floor).expand_as(part), group_size, held, 2**bits - 1)
+        return _quantize_rows(part, (importance + floor).expand_as(part), group_size, held, 2**bits - 1, bfloat16)
 
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         parts = list(pool.map(chunk, range(0, len(weight), rows)))
@@ -48,7 +51,7 @@ def quantize(
 
 
 def _quantize_rows(
-    weight: torch.Tensor, m: torch.Tensor, group_size: int, held: torch.Tensor | None, levels: int
+    weight: torch.Tensor, m: torch.Tensor, group_size: int, held: torch.Tensor | None, levels: int, bfloat16: bool
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     padding = -weight.shape[1] % group_size
     if held is not None:
@@ -59,9 +62,9 @@ def _quantize_rows(
         return torch.nn.functional.pad(x, (0, padding)).reshape(-1, group_size).T.contiguous()
 
     w, m = by_group(weight), by_group(m)
-    scale, zero = _search(w, m, levels)
+    scale, zero = _search(w, m, levels, bfloat16)
     for _ in range(REFINEMENTS):
-        scale, zero = _refine(w, m, scale, zero, levels)
+        scale, zero = _refine(w, m, scale, zero, levels, bfloat16)
     codes = _codes(w, scale, zero, levels)
     if held is not None:
         codes = torch.where(by_group(held), zero, codes)
@@ -83,30 +86,32 @@ def _error(
     return (m * off).mul_(off).sum(0)
 
 
-def _search(w: torch.Tensor, m: torch.Tensor, levels: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _search(w: torch.Tensor, m: torch.Tensor, levels: int, bfloat16: bool) -> tuple[torch.Tensor, torch.Tensor]:
     """The best of a grid: the range of the group (0 included) shrunk by each factor, three zero points each."""
     low, high = w.amin(0).clamp(max=0), w.amax(0).clamp(min=0)
     full = ((high - low) / levels).clamp(min=SMALLEST_SCALE)
     best = (torch.full_like(full, torch.inf), full, torch.zeros_like(full))
     for shrink in SHRINKS:
-        scale = _stored(full * float(shrink))
+        scale = _stored(full * float(shrink), bfloat16)
         best = _better(best, w, m, scale, torch.round(-low * float(shrink) / scale), levels)
     return best[1], best[2]
 
 
-def _stored(scale: torch.Tensor) -> torch.Tensor:
+def _stored(scale: torch.Tensor, bfloat16: bool) -> torch.Tensor:
     """The scale as it will be stored, so that codes are chosen for what the engine multiplies by."""
-    return scale.clamp(min=SMALLEST_SCALE).half().float()
+    stored = scale.clamp(min=SMALLEST_SCALE).half().float()
+    # bfloat16 has fewer digits than fp16, so what it makes of an fp16 number is one again.
+    return stored.bfloat16().float() if bfloat16 else stored
 
 
 def _refine(
-    w: torch.Tensor, m: torch.Tensor, scale: torch.Tensor, zero: torch.Tensor, levels: int
+    w: torch.Tensor, m: torch.Tensor, scale: torch.Tensor, zero: torch.Tensor, levels: int, bfloat16: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The scale that is best for the codes at hand (weighted least squares), if it is better."""
     codes = _codes(w, scale, zero, levels).sub_(zero)
     weighed = m * codes
     fitted = (weighed * w).sum(0) / weighed.mul_(codes).sum(0).clamp(min=1e-30)
-    fitted = torch.where(fitted > 0, _stored(fitted), scale)
+    fitted = torch.where(fitted > 0, _stored(fitted, bfloat16), scale)
     best = (_error(w, m, w / scale, scale, zero, levels), scale, zero)
     best = _better(best, w, m, fitted, zero, levels)
     return best[1], best[2]

@@ -22,11 +22,13 @@ def work_path(out: Path, processes: Processes) -> Path:
     return out.with_name(f".{out.name}.work{f'-{processes.rank}' if processes.rank else ''}")
 
 
-def needed_bytes(opened: Checkpoint, windows: np.ndarray, rule: Rule) -> int:
-    """Bytes that the work folder takes at its largest: activations of every block, then the bundle, and statistics."""
+def needed_bytes(opened: Checkpoint, windows: np.ndarray, rule: Rule, copies: int) -> int:
+    """Bytes that the work folder takes at its largest: activations of every block, then the bundle with `copies` of
+    the weights, and statistics.
+    """
     activations = (opened.decoder.layers + 3) * windows.size * opened.decoder.hidden * FLOAT
     statistics = int(ENTRY * min(CROWD * rule.budget, rule.weights))
-    return max(activations, opened.parameters * 5 // 4) + statistics
+    return max(activations, copies * opened.parameters * 5 // 4) + statistics
 
 
 def size_of(folder: Path) -> int:

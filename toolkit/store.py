@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,8 @@ BUNDLE = "bundle"
 class Storing:
     """Quantizes every weight of `opened` into weights.bin in `work`, where a stopped export goes on after its last
     finished block. `importance` (fp32 [columns]) is that of each linear layer's input channels; where `outliers` names
-    channels of a layer, its weight is rounded to 8 bits without them.
+    channels of a layer, its weight is rounded to 8 bits without them. weights.bin is in the bundle if one of `engines`
+    reads it there, and beside the bundle if not.
     """
 
     def __init__(
@@ -37,9 +38,12 @@ class Storing:
         outliers: Mapping[str, np.ndarray],
         quantization: Quantization,
         work: WorkFolder,
+        engines: Sequence[str] = ("onnx",),
     ) -> None:
         self._opened, self._layout, self._importance, self._outliers = opened, layout, importance, outliers
         self._quantization, self._work = quantization, work
+        self._file = Path(BUNDLE, WEIGHTS) if "onnx" in engines else Path(WEIGHTS)
+        self._for_executorch = "executorch" in engines
         self._linears = {linear.name for linear in opened.decoder.linears()}
         self.units: dict[str, list[str]] = {}
         """tensors that are stored together, by the name of what is finished with them"""
@@ -55,13 +59,12 @@ class Storing:
 
     def run(self, progress: Callable[[int], None] = lambda weights: None) -> tuple[WeightsFile, np.ndarray]:
         """Store what is not stored yet; returns the file, and the values (fp32 [K]) as the checkpoint has them."""
-        folder = self._work.path / BUNDLE
-        folder.mkdir(exist_ok=True)
+        (self._work.path / BUNDLE).mkdir(exist_ok=True)
         done = list(self.units)[: self.finished]
         for unit in done:
             progress(self._weights(unit))
         last = self._work.said(done[-1]) if done else {}
-        with WeightsFile(folder / WEIGHTS, last.get("regions"), last.get("end", 0)) as store:
+        with WeightsFile(self._work.path / self._file, last.get("regions"), last.get("end", 0)) as store:
             for unit in list(self.units)[len(done) :]:
                 self._store(unit, store)
                 progress(self._weights(unit))
@@ -86,8 +89,7 @@ class Storing:
             else:
                 store.add(name, tensor.numpy())
         self._work.keep(f"values-{unit}", values)
-        file = str(Path(BUNDLE) / WEIGHTS)
-        self._work.record(unit, file, begin, store.flush(), regions=store.regions)
+        self._work.record(unit, str(self._file), begin, store.flush(), regions=store.regions)
 
     def _quantize(self, layer: str, weight: torch.Tensor, sensitive: SensitiveLayer | None, store: WeightsFile) -> None:
         held = None
@@ -99,6 +101,7 @@ class Storing:
             tensors = rounded(weight, known, self._outliers[layer], held).tensors()
         else:
             bits, group_size = quantized_form(layer, self._quantization)
-            tensors = quantize(weight, known, group_size, held, bits).tensors()
+            bfloat16 = self._for_executorch and layer in self._linears
+            tensors = quantize(weight, known, group_size, held, bits, bfloat16).tensors()
         for part, array in tensors.items():
             store.add(f"{layer}.{part}", array)

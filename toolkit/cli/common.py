@@ -22,7 +22,7 @@ def _set_debug(value: bool) -> bool:
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else there.")]
 Debug = Annotated[bool, typer.Option("--debug", callback=_set_debug, help="Show the traceback of an error.")]
-Engine = Annotated[str, typer.Option(help="Engine to run the graph on: onnx.")]
+Engine = Annotated[str, typer.Option(help="Engine to run the graph on: onnx, executorch, if the bundle has its graph.")]
 Threads = Annotated[int, typer.Option(help="Threads of the engine; 0 leaves the choice to it.", min=0, max=1024)]
 
 

@@ -11,13 +11,20 @@ import typer
 from .common import Debug, Json, first_process, percent, print_json, size
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pocketzo.runtime.bundle import Bundle
     from pocketzo.runtime.verify import Verdict
 
 EXAMPLES = """Examples:\n
   pocketzo export ./SmolLM2-135M --out smol.pocketzo\n
   pocketzo export SmolLM2-135M-Instruct.Q4_1.gguf --out smol.pocketzo --density 0.0005\n
-  pocketzo export HuggingFaceTB/SmolLM2-135M --out smol.pocketzo --calibration my-notes.txt"""
+  pocketzo export HuggingFaceTB/SmolLM2-135M --out smol.pocketzo --calibration my-notes.txt\n
+  pocketzo export ./SmolLM2-135M --out smol.pocketzo --engine onnx --engine executorch"""
+
+
+LEAST_TOKENS, LEAST_LENGTH = 256, 32
+"""what the passes of an export's own checks take"""
 
 
 class Scope(StrEnum):
@@ -57,41 +64,48 @@ def export(
     embedding_bits: Annotated[
         int, typer.Option(help="Bits of the embedding table and the LM head: 8, or 4 for a smaller, coarser bundle.")
     ] = 8,
-    engine: Annotated[list[str] | None, typer.Option(help="Engine to export for: onnx (repeatable).")] = None,
+    engine: Annotated[
+        list[str] | None,
+        typer.Option(help="Engine to export for: onnx, executorch (repeatable; default: onnx). The first gives eps."),
+    ] = None,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(
+            help="With executorch: tokens of a pass, all sequences and perturbations together (default: 8192).",
+            min=LEAST_TOKENS,
+        ),
+    ] = None,
+    max_length: Annotated[
+        int | None,
+        typer.Option(help="With executorch: tokens of a sequence (default: 512, or the context).", min=LEAST_LENGTH),
+    ] = None,
     task: Annotated[Path | None, typer.Option(help="Task file to store as the bundle's default.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the bundle that is there.")] = False,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Make a bundle: measure sensitivity, choose what to tune, quantize the rest, build the forward-only graph."""
-    from pocketzo.runtime.engines import NAMES
     from pocketzo.runtime.errors import UsageError
     from pocketzo.runtime.tasks import read_task
 
-    for given in engine or []:
-        if given not in NAMES:
-            raise UsageError(f"--engine {given}: not known. Use one of: {', '.join(NAMES)}.")
-    if accuracy_level not in (None, 1, 4):
-        raise UsageError(f"--accuracy-level {accuracy_level}: must be 1 or 4.")
-    if weight_bits not in (4, 8):
-        raise UsageError(f"--weight-bits {weight_bits}: must be 4 or 8.")
-    if weight_bits == 8 and accuracy_level == 1:
-        raise UsageError("--accuracy-level 1 goes with --weight-bits 4: 8-bit weights meet int8 activations (4).")
-    if embedding_bits not in (4, 8):
-        raise UsageError(f"--embedding-bits {embedding_bits}: must be 4 or 8.")
+    engines = _engines(engine)
+    if "executorch" not in engines and (max_tokens or max_length):
+        raise UsageError("--max-tokens and --max-length go with --engine executorch: other graphs take any size.")
+    _check_bits(weight_bits, embedding_bits, accuracy_level, engines)
     if per_layer and scope is Scope.channels:
         raise UsageError("--per-layer goes with --scope weights: channels are ranked over the whole model.")
     definition = read_task(task) if task else None
 
     try:
-        from ..pipeline import ExportConfig, export_bundle
+        from ..pipeline import MAX_TOKENS, ExportConfig, export_bundle
     except ImportError as e:
         raise UsageError(f"export needs the host packages ({e.name} is missing): pip install 'pocketzo[host]'") from e
     from .progress import StageBars
 
     config = ExportConfig(
         calibration, windows, window_tokens, scope.value, density, per_layer,
-        accuracy_level or (1 if weight_bits == 4 else 4), weight_bits, embedding_bits, first_layer,  # type: ignore[arg-type]
+        accuracy_level or (1 if weight_bits == 4 and "onnx" in engines else 4), weight_bits, embedding_bits,  # type: ignore[arg-type]
+        first_layer, engines, max_tokens or MAX_TOKENS, max_length,
     )  # fmt: skip
     with StageBars(quiet=json or not first_process()) as stages:
         made = export_bundle(checkpoint, out, config, definition, force, stages)
@@ -99,7 +113,34 @@ def export(
         _report(out, *made, json)
 
 
-def _report(out: Path, bundle: Bundle, verdict: Verdict, json: bool) -> None:
+def _engines(given: list[str] | None) -> tuple[str, ...]:
+    """Each engine once, in the order given. Raises UsageError if one is not known."""
+    from pocketzo.runtime.engines import NAMES
+    from pocketzo.runtime.errors import UsageError
+
+    for name in given or []:
+        if name not in NAMES:
+            raise UsageError(f"--engine {name}: not known. Use one of: {', '.join(NAMES)}.")
+    return tuple(dict.fromkeys(given or NAMES[:1]))
+
+
+def _check_bits(weight_bits: int, embedding_bits: int, accuracy_level: int | None, engines: tuple[str, ...]) -> None:
+    """Raises UsageError for bits that there are none of, or that do not go together."""
+    from pocketzo.runtime.errors import UsageError
+
+    if accuracy_level not in (None, 1, 4):
+        raise UsageError(f"--accuracy-level {accuracy_level}: must be 1 or 4.")
+    if weight_bits not in (4, 8):
+        raise UsageError(f"--weight-bits {weight_bits}: must be 4 or 8.")
+    if accuracy_level == 1 and "onnx" not in engines:
+        raise UsageError("--accuracy-level 1 goes with --engine onnx: activations are int8 (4) in executorch.")
+    if weight_bits == 8 and accuracy_level == 1:
+        raise UsageError("--accuracy-level 1 goes with --weight-bits 4: 8-bit weights meet int8 activations (4).")
+    if embedding_bits not in (4, 8):
+        raise UsageError(f"--embedding-bits {embedding_bits}: must be 4 or 8.")
+
+
+def _report(out: Path, bundle: Bundle, verdicts: Sequence[Verdict], json: bool) -> None:
     manifest = bundle.manifest
     total = sum(entry.bytes for entry in manifest.files.values())
     if json:
@@ -110,12 +151,14 @@ def _report(out: Path, bundle: Bundle, verdict: Verdict, json: bool) -> None:
                 "bytes": total,
                 "values": manifest.values.count,
                 "sensitivity_captured": manifest.values.sensitivity_captured,
-                "golden_difference": verdict.difference,
+                "golden_difference": verdicts[0].difference,
+                "engines": [v.members() for v in verdicts],
             }
         )
         return
+    agreement = ", ".join(f"{v.difference:.1e} nats on {v.engine} (limit {v.tolerance:g})" for v in verdicts)
     typer.echo(
         f"{out}: {size(total)}, {manifest.values.count:,} values in {len(manifest.values.blocks)} layers"
         f" hold {percent(manifest.values.sensitivity_captured)} of the sensitivity;"
-        f" golden vectors agree within {verdict.difference:.1e} nats (limit {verdict.tolerance:g})."
+        f" golden vectors agree within {agreement}."
     )

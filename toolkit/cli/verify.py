@@ -16,7 +16,9 @@ EXAMPLES = """Examples:\n
 
 def verify(
     bundle: Annotated[Path, typer.Argument(help="Bundle folder.")],
-    engine: Annotated[list[str] | None, typer.Option(help="Engine to try: onnx (default: all held).")] = None,
+    engine: Annotated[
+        list[str] | None, typer.Option(help="Engine to try: onnx, executorch (repeatable; default: all held).")
+    ] = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -36,7 +38,7 @@ def verify(
                 "hash": opened.hash,
                 "files": len(opened.manifest.files),
                 "passed": all(v.passed for v in verdicts),
-                "engines": [{**vars(v), "passed": v.passed} for v in verdicts],
+                "engines": [v.members() for v in verdicts],
             }
         )
     else:

@@ -66,7 +66,7 @@ public record Bundle(Path directory, Manifest manifest, String hash) {
     throw BadInput.of(
         directory,
         "has no graph for engine " + engine + " (it has: " + String.join(", ", held) + ")",
-        "Use one of those");
+        "Use one of those, or export it with --engine " + engine);
   }
 
   /** The untuned values, fp32 [K]; throws BadInput if the file disagrees with the manifest. */

@@ -1,0 +1,44 @@
+"""What a bundle is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pocketzo.runtime.manifest import Calibration, Model, Quantization
+
+from .decoder import Decoder
+from .layout import Layout
+
+MAX_TOKENS, MAX_LENGTH = 8192, 512
+"""defaults of what a graph of fixed memory takes: P * B * T of a pass, and T (or the context, if that is shorter)"""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Everything that a bundle is made from but the 4-bit weights, which are in `store` already.
+
+    `max_tokens` and `max_length` bound the passes of a graph that has its memory planned: P * B * T, and T.
+    """
+
+    decoder: Decoder
+    layout: Layout
+    values: np.ndarray
+    sensitivity: np.ndarray
+    golden: dict[str, Any]
+    tokenizer_json: str
+    chat_template: str | None
+    model: Model
+    calibration: Calibration
+    quantization: Quantization
+    density: float
+    per_layer: bool
+    first_layer: int
+    captured: float
+    eligible_weights: int
+    task: dict[str, Any] | None
+    outliers: dict[str, np.ndarray]
+    engines: tuple[str, ...] = ("onnx",)
+    max_tokens: int = MAX_TOKENS
+    max_length: int = MAX_LENGTH

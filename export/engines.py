@@ -1,0 +1,62 @@
+"""Who writes the step graph for each engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import onnx_ir as ir
+from pocketzo.runtime.errors import UsageError
+from pocketzo.runtime.manifest import Graph, Tensor
+
+from .contents import Contents
+from .graph import CONTRIB, OPSET, build_step
+from .weights_file import WeightsFile
+
+STEP = "step.onnx"
+MINIMUM_ONNXRUNTIME = "1.29.0"
+
+
+def write_onnx(folder: Path, store: WeightsFile, contents: Contents) -> Graph:
+    """Write step.onnx, which refers to `store`, into `folder`."""
+    model = build_step(contents.decoder, contents.layout, store, contents.quantization, contents.outliers)
+    ir.save(model, folder / STEP)
+    return Graph(
+        engine="onnx",
+        file=STEP,
+        minimum_engine_version=MINIMUM_ONNXRUNTIME,
+        opset=OPSET,
+        domains=["", CONTRIB],
+        inputs=[_tensor(v) for v in model.graph.inputs],
+        outputs=[_tensor(v) for v in model.graph.outputs],
+    )
+
+
+def write_executorch(folder: Path, store: WeightsFile, contents: Contents) -> Graph:
+    """Write step.pte, which holds its weights, into `folder`."""
+    from .executorch import write_step  # its libraries take seconds to import, and most exports do without them
+
+    return write_step(folder, store, contents)
+
+
+WRITERS: dict[str, Callable[[Path, WeightsFile, Contents], Graph]] = {
+    "onnx": write_onnx,
+    "executorch": write_executorch,
+}
+"""by engine: writes its file and returns what the manifest says of it"""
+
+
+def check_engines(engines: Sequence[str]) -> None:
+    """Raises UsageError if an engine is not known, or the packages that write its graph are missing."""
+    for engine in engines:
+        if engine not in WRITERS:
+            raise UsageError(f"--engine {engine}: not known. Use one of: {', '.join(WRITERS)}.")
+    if "executorch" in engines and find_spec("executorch") is None:
+        raise UsageError("--engine executorch: its package is missing: pip install 'pocketzo[host,executorch]'.")
+
+
+def _tensor(value: ir.Value) -> Tensor:
+    assert value.shape is not None
+    shape = [dim if isinstance(dim, int) else str(dim.value) for dim in value.shape]
+    return Tensor(name=str(value.name), type="int64" if value.dtype == ir.DataType.INT64 else "float32", shape=shape)
