@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -124,3 +125,23 @@ def export_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
 def tiny_bundle(tiny_checkpoint: Path, export_once: Callable[..., Any]) -> Any:
     """The bundle of the tiny checkpoint."""
     return export_once(tiny_checkpoint)
+
+
+@pytest.fixture(scope="session")
+def two_engines(tiny_bundle: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A copy of the tiny bundle with a graph for ExecuTorch beside the one it has, and the torch module that it is.
+
+    The graph is of another model, with the same sizes.
+    """
+    pytest.importorskip("executorch", reason="needs ExecuTorch: pip install 'pocketzo[executorch]'")
+    from pocketzo.runtime.bundle import open_bundle
+
+    from .bundle import forge
+    from .runtime.engines import lowering, tiny
+
+    folder = tmp_path_factory.mktemp("two") / "bundle"
+    shutil.copytree(tiny_bundle.directory, folder)
+    step = lowering.lower(folder / "step.pte", tiny_bundle.manifest.values.count)
+    forge.edit(folder, lambda m: m["graphs"].append(tiny.graph().model_dump(mode="json")))
+    forge.replace(folder, "step.pte", (folder / "step.pte").read_bytes())
+    return open_bundle(folder), step

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -73,3 +74,18 @@ def test_every_public_name_says_what_it_is():
         for node in tree.body:
             if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
                 assert ast.get_docstring(node), f"{path}: {node.name}"
+
+
+def test_a_run_on_onnx_runtime_loads_no_torch(tiny_bundle):
+    program = f"""
+import sys, pathlib
+from pocketzo.runtime.bundle import open_bundle
+from pocketzo.runtime.engines import open_engine
+from pocketzo.runtime.verify import verify
+from pocketzo.runtime import tune
+bundle = open_bundle(pathlib.Path({str(tiny_bundle.directory)!r}))
+assert verify(bundle, open_engine("onnx", bundle)).passed
+import pocketzo.runtime.engines.executorch
+print([name for name in ("torch", "transformers", "executorch") if name in sys.modules])
+"""
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "[]\n"

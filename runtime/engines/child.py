@@ -27,13 +27,11 @@ PATIENCE = 10
 
 
 class Ended(Exception):
-    """The child is gone; `signal` names what ended it, if a signal did, and `log` has its last words."""
+    """The child is gone: `how`, the `signal` that ended it by name, if one did, and its last words."""
 
-    def __init__(self, returncode: int, log: str) -> None:
-        self.signal = _signal_name(-returncode) if returncode < 0 else None
-        self.log = log
-        how = f"was ended by {self.signal}" if self.signal else f"ended with exit code {returncode}"
-        super().__init__(how + (f"; its last words: {log}" if log else ""))
+    def __init__(self, how: str, log: str, signal: str | None = None) -> None:
+        self.how, self.log, self.signal = how, log, signal
+        super().__init__(f"{how} ({log})")
 
 
 class Child:
@@ -83,18 +81,23 @@ class Child:
         try:
             content = self._read(limit)
             if content is not None:
-                with contextlib.suppress(SafetensorError):
-                    return load(content)
+                return load(content)
             returncode = self._returncode()
-            self._read_errors()
+        except (SafetensorError, OverflowError):
+            self.close()
+            raise Ended("gave what is no answer", self.log) from None
         except BaseException:
             self.close()
             raise
+        self._read_errors()
         self.close()
-        raise Ended(returncode, self.log)
+        if returncode >= 0:
+            raise Ended(f"ended with exit code {returncode}", self.log)
+        name = _signal_name(-returncode)
+        raise Ended(f"was ended by {name}", self.log, name)
 
     def _read(self, limit: int) -> bytes | None:
-        """The bytes of a message, or None if there is none."""
+        """The bytes of a message, or None at the end. Raises OverflowError if it would be longer than `limit`."""
         got, length = bytearray(), None
         with selectors.DefaultSelector() as selector:
             selector.register(self._replies, selectors.EVENT_READ)
@@ -112,7 +115,7 @@ class Child:
                 if length is None and len(got) >= LENGTH:
                     length = int.from_bytes(got[:LENGTH], "little")
                     if length > limit:
-                        return None
+                        raise OverflowError
         self._read_errors()
         return bytes(got[LENGTH:])
 

@@ -140,8 +140,7 @@ class ExecuTorchEngine:
                 f"{self._path}: ExecuTorch was ended by SIGKILL at {doing}, which is what a system does that runs out"
                 " of memory. Use a smaller --batch or shorter examples."
             ) from end
-        how = f"was ended by {end.signal}" if end.signal else "ended"
-        self._failed(f"{how} at {doing} ({_told('', end.log) or 'no message'})", end.log)
+        self._failed(f"{end.how} at {doing} ({_told('', end.log) or 'no message'})", end.log)
 
     def _failed(self, what: str, text: str) -> NoReturn:
         if any(sign in text for sign in MEMORY):
