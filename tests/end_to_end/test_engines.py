@@ -132,6 +132,23 @@ def test_executorch_alone(cli, export, stand_in, files):
     refused(cli(*tune_arguments(bundle, files)), "no graph for engine onnx (it has: executorch)", "--engine onnx")
 
 
+def test_verify_where_one_engine_is_not_installed(cli, export, stand_in, monkeypatch):
+    from pocketzo.runtime import engines
+    from pocketzo.runtime.errors import UsageError
+
+    out, _ = export(*BOTH)
+
+    def missing(name, bundle, threads=0):
+        if name == "executorch":
+            raise UsageError("its package is not here")
+        return OnnxEngine(bundle, threads)
+
+    monkeypatch.setattr(engines, "open_engine", missing)
+    refused(cli("verify", out), "its package is not here, or go without it: --engine onnx", code=2)
+    assert cli("verify", out, "--engine", "onnx").code == 0
+    assert "go without" not in cli("verify", out, "--engine", "executorch").err
+
+
 def test_package_needs_a_graph_that_the_app_can_run(export, stand_in):
     from pocketzo.toolkit.package import check_bundle
 

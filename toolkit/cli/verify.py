@@ -24,14 +24,22 @@ def verify(
 ) -> None:
     """Check every file's hash, then run the golden vectors on each engine."""
     from pocketzo.runtime.engines import open_engine
-    from pocketzo.runtime.errors import BadInput
+    from pocketzo.runtime.errors import BadInput, UsageError
     from pocketzo.runtime.verify import verify as run_golden
 
     from .opening import open_checked
 
     opened = open_checked(bundle, quiet=json)
     names = engine or [graph.engine for graph in opened.manifest.graphs]
-    verdicts = [run_golden(opened, open_engine(name, opened)) for name in names]
+    verdicts = []
+    for name in names:
+        try:
+            verdicts.append(run_golden(opened, open_engine(name, opened)))
+        except UsageError as e:
+            if engine or len(names) == 1:
+                raise
+            others = " ".join(f"--engine {other}" for other in names if other != name)
+            raise UsageError(f"{e}, or go without it: {others}") from e
     if json:
         print_json(
             {
