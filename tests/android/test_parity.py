@@ -249,7 +249,8 @@ def test_what_is_wrong_is_said_in_the_same_words(java, cli, tiny_bundle, data, t
         words = ["tune", folder, *(word for pair in options.items() for word in pair)]
         ours, theirs = java(*words), cli(*words)
         assert (ours.returncode, theirs.code) in ((2, 2), (3, 3)), (more, ours.stderr, theirs.err)
-        assert message(ours.stderr) == message(theirs.err), more
+        # Python alone has ExecuTorch.
+        assert message(ours.stderr) == message(theirs.err).replace("onnx, executorch", "onnx"), more
         assert not run.exists()
 
 
