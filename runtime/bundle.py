@@ -82,7 +82,7 @@ def open_bundle(
             bad_input(path, "its SHA-256 differs from the manifest's: it was altered or damaged", FIX)
         done += size
     for graph in manifest.graphs:
-        if graph.file.endswith(".onnx"):
+        if graph.engine == "onnx" or graph.file.endswith(".onnx"):
             _check_references(directory / graph.file, graph, set(manifest.files))
     _check_entries(directory / manifest.values.file, manifest.values)
     return Bundle(directory, manifest, sha256(directory / NAME))

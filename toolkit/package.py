@@ -23,6 +23,7 @@ from .signing import Key, require_tools, sign
 from .template import ABIS, ENGINE_VERSION, TEMPLATE
 
 ASSETS = "assets/bundle/"
+ENGINE = "onnx"
 _PARTS = ("AndroidManifest.xml", "classes.dex", "resources.arsc")
 
 
@@ -76,7 +77,14 @@ def _check_out(out: Path, force: bool) -> None:
 def check_bundle(bundle: Bundle) -> None:
     """Raises BadInput if the app's engine cannot run the bundle, or the app would read texts as other tokens."""
     phone_tokenizer.check(bundle.directory / TOKENIZER)
-    graph = bundle.graph("onnx")
+    if all(graph.engine != ENGINE for graph in bundle.manifest.graphs):
+        held = ", ".join(graph.engine for graph in bundle.manifest.graphs)
+        bad_input(
+            bundle.directory,
+            f"has no graph for ONNX Runtime, which the app runs (it has: {held})",
+            "Export it with --engine onnx, alone or beside another",
+        )
+    graph = bundle.graph(ENGINE)
     if _numbers(graph.minimum_engine_version) > _numbers(ENGINE_VERSION):
         bad_input(
             bundle.directory,

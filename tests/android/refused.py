@@ -97,6 +97,13 @@ def deep(model: Any) -> None:
     model.graph.node.append(helper.make_node("If", ["x"], ["y"], then_branch=inner))
 
 
+def renamed(folder: Path) -> None:
+    """A graph by a name that says nothing."""
+    shutil.copy(folder / "step.onnx", folder / "step.bin")
+    edit(folder, lambda m: m["files"].update({"step.bin": m["files"]["step.onnx"]}))
+    edit(folder, lambda m: m["graphs"][0].update(file="step.bin", domains=[""]))
+
+
 def not_listed(folder: Path) -> None:
     """A file that nobody asked for."""
     (folder / "extra.so").write_text("")
@@ -214,6 +221,7 @@ CASES: dict[str, tuple[Change, str]] = {
         graph(lambda m: m.graph.node.append(helper.make_node("Evil", [], ["y"], domain="com.evil"))),
         "domain 'com.evil', which the manifest does not list",
     ),
+    "graph-renamed": (renamed, "domain 'com.microsoft', which the manifest does not list"),
     "function": (graph(function), "holds a function"),
     "training": (graph(lambda m: m.training_info.add()), "holds a training"),
     "deep": (graph(deep), "more than 16 deep"),

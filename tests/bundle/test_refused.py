@@ -205,6 +205,15 @@ def test_graph_with_operators_of_an_unlisted_domain(copy):
         open_bundle(copy)
 
 
+def test_graph_under_another_name(copy):
+    """The engine would open it all the same."""
+    (copy / "step.onnx").rename(copy / "step.bin")
+    edit(copy, lambda m: m["files"].update({"step.bin": m["files"].pop("step.onnx")}))
+    edit(copy, lambda m: m["graphs"][0].update(file="step.bin", domains=[""]))
+    with pytest.raises(BadInput, match=r"domain 'com\.microsoft', which the manifest does not list"):
+        open_bundle(copy)
+
+
 def test_graph_that_defines_functions(copy):
     model = onnx.load(copy / "step.onnx", load_external_data=False)
     model.functions.append(helper.make_function("com.microsoft", "F", [], [], [], [helper.make_opsetid("", 21)]))

@@ -21,8 +21,8 @@ MAIN = "import sys; sys.argv[0] = 'optimum-cli'; from optimum.commands.optimum_c
 HEAVY = "{'torch', 'transformers', 'onnxruntime', 'onnx'}"
 EVERY_OPTION = [
     "--windows=3", "--window-tokens=40", "--scope=weights", "--density=0.25", "--per-layer", "--first-layer=1",
-    "--accuracy-level=4", "--weight-bits=8", "--embedding-bits=4", "--engine=onnx", "--engine=onnx", "--force",
-    "--json", "--debug",
+    "--accuracy-level=4", "--weight-bits=8", "--embedding-bits=4", "--engine=onnx", "--engine=executorch",
+    "--engine=onnx", "--max-tokens=300", "--max-length=40", "--force", "--json", "--debug",
 ]  # fmt: skip
 
 

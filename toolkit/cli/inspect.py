@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from pocketzo.runtime.manifest import Estimator
+    from pocketzo.runtime.manifest import Estimator, Graph, Manifest
+    from rich.table import Table
 
 from .common import Debug, Json, percent, print_json, size
 
@@ -64,8 +65,8 @@ def inspect(
             f"{values.calibration.source}: {values.calibration.windows} windows of"
             f" {values.calibration.window_tokens} tokens",
         ),
-        ("perturbation", _perturbation(manifest.estimator)),
-        ("engines", ", ".join(f"{g.engine} {g.minimum_engine_version} or later" for g in manifest.graphs)),
+        *_perturbations(manifest),
+        ("engines", "; ".join(_engine(graph) for graph in manifest.graphs)),
         ("task", "none stored" if manifest.task is None else f"{manifest.task.kind} (default)"),
         ("size", f"{size(total)}: " + ", ".join(f"{n} {size(e.bytes)}" for n, e in manifest.files.items())),
         (
@@ -78,16 +79,51 @@ def inspect(
     ]:
         facts.add_row(label, text)
     console.print(facts)
-    curve = Table("eps", "error", "correlation", box=None, title="projected gradient against the true derivative")
-    for point in manifest.estimator.eps_curve:
-        chosen = " chosen" if point.eps == manifest.estimator.eps else ""
-        curve.add_row(f"{point.eps:g}{chosen}", f"{point.error:.3f}", f"{point.correlation:.3f}")
-    console.print(curve)
+    for engine, estimator in _estimators(manifest).items():
+        console.print(_curve(engine, estimator))
     table = Table("layer", "entries", "of", "values", box=None)
     for block in values.blocks:
         of = block.columns if values.scope == "channels" else block.rows * block.columns
         table.add_row(block.layer, f"{block.entries:,}", f"{of:,}", f"{block.count:,}")
     console.print(table)
+
+
+def _engine(graph: Graph) -> str:
+    """The engine, the version that it needs, and the sizes that its graph takes at most."""
+    bounds = [f"{name} {most:,}" for name, most in graph.bounds.items()]
+    return f"{graph.engine} {graph.minimum_engine_version} or later" + (
+        f", at most {', '.join(bounds)}" if bounds else ""
+    )
+
+
+def _estimators(manifest: Manifest) -> dict[str, Estimator]:
+    """Those that differ, by the first engine that has it."""
+    found: dict[str, Estimator] = {}
+    for graph in manifest.graphs:
+        if (own := manifest.estimator_of(graph.engine)) not in found.values():
+            found[graph.engine] = own
+    return found
+
+
+def _perturbations(manifest: Manifest) -> list[tuple[str, str]]:
+    estimators = _estimators(manifest)
+    names = ["perturbation", *[""] * (len(estimators) - 1)]
+    several = len(manifest.graphs) > 1
+    return [
+        (name, _perturbation(own) + (f" ({engine})" if several else ""))
+        for name, (engine, own) in zip(names, estimators.items(), strict=True)
+    ]
+
+
+def _curve(engine: str, estimator: Estimator) -> Table:
+    from rich.table import Table
+
+    title = f"projected gradient on {engine} against the true derivative"
+    table = Table("eps", "error", "correlation", box=None, title=title)
+    for point in estimator.eps_curve:
+        chosen = " chosen" if point.eps == estimator.eps else ""
+        table.add_row(f"{point.eps:g}{chosen}", f"{point.error:.3f}", f"{point.correlation:.3f}")
+    return table
 
 
 def _perturbation(estimator: Estimator) -> str:

@@ -46,7 +46,7 @@ public record Bundle(Path directory, Manifest manifest, String hash) {
     checkNames(directory, manifest);
     checkFiles(directory, manifest, hashes, progress);
     for (Manifest.Graph graph : manifest.graphs()) {
-      if (graph.file().endsWith(".onnx")) {
+      if (graph.engine().equals("onnx") || graph.file().endsWith(".onnx")) {
         checkReferences(directory.resolve(graph.file()), graph, manifest.files().keySet());
       }
     }
