@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -18,6 +19,8 @@ from ...conftest import ROOT
 
 LONG = 60
 """seconds that a child may take"""
+MEMORY = 4 << 30
+"""bytes of addresses that it may take, most of them for torch: a damaged size is not to fill the machine"""
 LINE = 1 << 16
 
 
@@ -83,6 +86,7 @@ def serve() -> None:
                 os.dup2(fd, i)
                 os.close(fd)
             signal.alarm(LONG)
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
             sys.argv = ["", *json.loads(content)]
             executorch_child.main()
             os._exit(0)
