@@ -66,11 +66,16 @@ class Child:
         return " / ".join(line for line in self._log.decode(errors="replace").splitlines() if line.strip())
 
     def ask(self, tensors: dict[str, np.ndarray], limit: int) -> dict[str, np.ndarray]:
-        """Send `tensors` and wait for the answer. See `receive`."""
+        """Send `tensors` and wait for the answer, of at most `limit` bytes. Raises as `receive` does."""
         assert self._process.stdin
-        # What is still in the buffer of a pipe that broke is written again when it is closed, in vain.
-        with contextlib.suppress(BrokenPipeError):
-            send(self._process.stdin, save({name: np.ascontiguousarray(t) for name, t in tensors.items()}))
+        self._log = b""
+        try:
+            # What is still in the buffer of a pipe that broke is written again when it is closed, in vain.
+            with contextlib.suppress(BrokenPipeError):
+                send(self._process.stdin, save({name: np.ascontiguousarray(t) for name, t in tensors.items()}))
+        except BaseException:
+            self.close()
+            raise
         return self.receive(limit)
 
     def receive(self, limit: int) -> dict[str, np.ndarray]:
@@ -83,13 +88,13 @@ class Child:
             if content is not None:
                 return load(content)
             returncode = self._returncode()
+            self._read_errors()
         except (SafetensorError, OverflowError):
             self.close()
             raise Ended("gave what is no answer", self.log) from None
         except BaseException:
             self.close()
             raise
-        self._read_errors()
         self.close()
         if returncode >= 0:
             raise Ended(f"ended with exit code {returncode}", self.log)

@@ -27,8 +27,9 @@ INSTALL = "pip install 'pocketzo[executorch]'"
 FIX = "Copy the bundle again or export it again"
 SCALAR_TYPES = {4: "int64", 6: "float32"}
 """numbers of ExecuTorch's ScalarType, of the types in a step graph"""
-MEMORY = ("bad_alloc", "allocate", "out of memory", "MemoryError", "error: 0x21", "error: 0x31")
+MEMORY = ("bad_alloc", "allocate", "out of memory", "MemoryError", "failed to map", "error: 0x21", "error: 0x31")
 """what an error says if memory ran out; the numbers are MemoryAllocationFailed and that of a delegate"""
+ROOM = "Free some memory, or use a smaller --batch or shorter examples."
 NOISE = "[cpuinfo_utils.cpp"
 """begins lines that ExecuTorch writes for every file on some processors"""
 FRAME = 1 << 16
@@ -83,13 +84,19 @@ class ExecuTorchEngine:
         self._child = None
 
     def _started(self) -> Child:
-        child = Child(CHILD, [str(self._path.absolute()), str(self._threads)])
+        try:
+            child = Child(CHILD, [str(self._path.absolute()), str(self._threads)])
+        except OSError as e:
+            raise NotEnoughRoom(f"--engine executorch: no process can be started ({e.strerror}). {ROOM}") from e
         try:
             description = child.receive(FRAME)
+            self._check_answer(description, child, "loading it")
+            self._check_signature(description)
         except Ended as e:
             self._gone(e, "loading it")
-        self._check_answer(description, child, "loading it")
-        self._check_signature(description)
+        except BaseException:
+            child.close()
+            raise
         return child
 
     def _shapes(self, batch: Batch, perturbations: int) -> list[tuple[int, ...]]:
@@ -129,8 +136,7 @@ class ExecuTorchEngine:
     def _check_answer(self, answer: dict[str, np.ndarray], child: Child, doing: str) -> None:
         for kind in answer.keys() & {"missing", "error"}:
             text = answer[kind].tobytes().decode(errors="replace")
-            if kind == "missing":
-                child.close()
+            if kind == "missing" and not _no_memory(text):
                 raise UsageError(f"--engine executorch: cannot be loaded here ({text}). Install it: {INSTALL}")
             self._failed(f"fails at {doing} ({_told(text, child.log)})", text)
 
@@ -138,17 +144,18 @@ class ExecuTorchEngine:
         if end.signal == "SIGKILL":
             raise NotEnoughRoom(
                 f"{self._path}: ExecuTorch was ended by SIGKILL at {doing}, which is what a system does that runs out"
-                " of memory. Use a smaller --batch or shorter examples."
+                f" of memory. {ROOM}"
             ) from end
         self._failed(f"{end.how} at {doing} ({_told('', end.log) or 'no message'})", end.log)
 
     def _failed(self, what: str, text: str) -> NoReturn:
-        if any(sign in text for sign in MEMORY):
-            raise NotEnoughRoom(
-                f"{self._path}: ExecuTorch {what}: it could not allocate the memory. Use a smaller --batch or shorter"
-                " examples."
-            )
+        if _no_memory(text):
+            raise NotEnoughRoom(f"{self._path}: ExecuTorch {what}: it could not allocate the memory. {ROOM}")
         bad_input(self._path, f"ExecuTorch {what}", FIX)
+
+
+def _no_memory(text: str) -> bool:
+    return any(sign in text for sign in MEMORY)
 
 
 def _told(text: str, log: str) -> str:

@@ -43,7 +43,7 @@ def forward(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     if what == NO_MESSAGE:
         os.write(int(os.environ["REPLIES"]), b"\xff" * 16)
     if what == LOUD:
-        os.write(2, b"loud " * 100_000)
+        os.write(2, b"cannot allocate " * 100_000)
     p = len(inputs["4"]) - (what == OTHER_SHAPES)
     return {
         "0": np.full((p, b, labels), what, np.float32),

@@ -12,6 +12,7 @@ import time
 import numpy as np
 import pytest
 from pocketzo.runtime.engines import executorch
+from pocketzo.runtime.engines.child import LOG
 from pocketzo.runtime.errors import BadInput, NotEnoughRoom, UsageError
 
 from ...conftest import ROOT
@@ -66,6 +67,7 @@ def gone(pid):
 def test_what_is_printed_is_no_message(engine):
     for what in (stub.FINE, stub.LOUD, stub.FINE):
         assert (ask(engine, what).nll == what).all()
+        assert len(engine._child.log) <= LOG
 
 
 @pytest.mark.parametrize(
@@ -88,7 +90,28 @@ def test_what_befalls_the_child_is_an_error_and_the_next_pass_runs(engine, what,
     assert (ask(engine, stub.FINE).nll == stub.FINE).all()
 
 
+def test_what_was_printed_in_an_earlier_pass_is_no_reason(engine):
+    ask(engine, stub.LOUD)
+    with pytest.raises(BadInput, match="SIGSEGV"):
+        ask(engine, stub.CRASH)
+
+
+def test_a_folder_that_the_user_is_in_stands_for_no_library(tmp_path, monkeypatch):
+    (tmp_path / "safetensors.py").write_text("raise SystemExit('the wrong one')")
+    monkeypatch.chdir(tmp_path)
+    engine = executorch.ExecuTorchEngine(tiny.bundle(tmp_path))
+    assert ask(engine, stub.FINE)
+    engine.close()
+
+
+def test_no_process_can_be_started(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "none"))
+    with pytest.raises(NotEnoughRoom, match="no process can be started"):
+        executorch.ExecuTorchEngine(tiny.bundle(tmp_path))
+
+
 def test_killed_between_passes(engine):
+    ask(engine, stub.FINE)
     os.kill(engine._child.pid, signal.SIGKILL)
     with pytest.raises(NotEnoughRoom, match="SIGKILL"):
         ask(engine, stub.FINE)
@@ -97,6 +120,7 @@ def test_killed_between_passes(engine):
 
 def test_the_child_leaves_stopping_to_its_parent(engine):
     """A terminal's Ctrl-C and a SIGTERM to the group reach it too, and the step under way is to be finished."""
+    ask(engine, stub.FINE)
     child = engine._child
     timer = subprocess.Popen(["sh", "-c", f"sleep 0.3; kill -INT {child.pid}; kill -TERM {child.pid}"])
     assert (ask(engine, stub.SLOW).nll == stub.SLOW).all()
@@ -109,6 +133,7 @@ def test_a_pass_that_is_broken_off_leaves_no_process_and_no_stale_answer(engine)
     def interrupt(number, frame):
         raise KeyboardInterrupt
 
+    ask(engine, stub.FINE)
     pid, before = engine._child.pid, signal.signal(signal.SIGALRM, interrupt)
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.3)
@@ -167,6 +192,7 @@ def test_a_parent_that_is_gone_leaves_no_process(state):
         ({"bounds": {**tiny.BOUNDS, "B": 17}}, "its inputs are .* B = 17"),
         ({"inputs": tiny.graph().inputs[:4]}, "the manifest's inputs are not input_ids"),
         ({"outputs": tiny.graph().outputs[::-1]}, "the manifest's outputs are not nll, hidden"),
+        ({"inputs": [t.model_copy(update={"type": "int64"}) for t in tiny.graph().inputs]}, "its inputs are"),
         ({"minimum_engine_version": "1.5.2"}, "needs executorch 1.5.2, here is 1.5.1"),
     ],
 )
@@ -202,3 +228,10 @@ def test_a_pass_over_the_bounds(engine, size, words):
     with pytest.raises(BadInput, match=pattern):
         engine.forward(*tiny.random_pass(**size))
     assert np.isfinite(engine.forward(*tiny.random_pass(b=16, t=48)).nll).all()
+
+
+def test_a_token_beyond_the_vocabulary(engine):
+    batch, values = tiny.random_pass()
+    batch.input_ids[0, 0] = tiny.VOCABULARY
+    with pytest.raises(BadInput, match=r"input_ids: .* to 512, and the limits are 0 and 511"):
+        engine.forward(batch, values)
