@@ -11,7 +11,7 @@ from pocketzo.runtime.manifest import Calibration, Model, Quantization
 from .decoder import Decoder
 from .layout import Layout
 
-MAX_TOKENS, MAX_LENGTH = 8192, 512
+MAX_TOKENS, MAX_LENGTH = 4096, 512
 """defaults of what a graph of fixed memory takes: P * B * T of a pass, and T (or the context, if that is shorter)"""
 
 
@@ -19,7 +19,8 @@ MAX_TOKENS, MAX_LENGTH = 8192, 512
 class Contents:
     """Everything that a bundle is made from but the 4-bit weights, which are in `store` already.
 
-    `max_tokens` and `max_length` bound the passes of a graph that has its memory planned: P * B * T, and T.
+    `unrounded` names the input channels of each layer whose activations an engine should keep in fp32 where it rounds
+    others. `max_tokens` and `max_length` bound the passes of a graph that has its memory planned: P * B * T, and T.
     """
 
     decoder: Decoder
@@ -39,6 +40,7 @@ class Contents:
     eligible_weights: int
     task: dict[str, Any] | None
     outliers: dict[str, np.ndarray]
+    unrounded: dict[str, np.ndarray]
     engines: tuple[str, ...] = ("onnx",)
     max_tokens: int = MAX_TOKENS
     max_length: int = MAX_LENGTH

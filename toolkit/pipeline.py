@@ -197,7 +197,9 @@ class _Export:
         self._tokens, self._calibration, self._work, self._stages = tokens, calibration, work, stages
         self._mask, self._importance = choose_mask(found.statistics, rule), found.importance
         self._quantization = _quantization(config)
-        self._outliers = outlier_channels(found.importance) if config.weight_bits == 8 else {}
+        largest = outlier_channels(found.importance)
+        self._outliers = largest if config.weight_bits == 8 else {}
+        self._unrounded = largest if "executorch" in config.engines else {}
 
     def build(self, out: Path) -> list[Verdict]:
         """The whole bundle in the work folder, and its golden vectors' verdict on each engine; `out` names it in
@@ -291,6 +293,7 @@ class _Export:
             eligible_weights=self._mask.eligible_weights,
             task=self._task,
             outliers=self._outliers,
+            unrounded=self._unrounded,
             engines=self._config.engines,
             max_tokens=self._config.max_tokens,
             max_length=max_length(self._config, decoder),

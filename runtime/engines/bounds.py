@@ -58,4 +58,4 @@ def check_examples(
 
 def _sizes(perturbations: int, examples: int, tokens: int, scored: int, labels: int, words: int) -> dict[str, int]:
     dimensions = {"P": perturbations, "B": examples, "T": tokens, "S": scored, "L": labels, "W": words}
-    return {**dimensions, "tokens": perturbations * examples * tokens}
+    return {**dimensions, "tokens": perturbations * examples * max(tokens, labels)}

@@ -71,7 +71,7 @@ def export(
     max_tokens: Annotated[
         int | None,
         typer.Option(
-            help="With executorch: tokens of a pass, all sequences and perturbations together (default: 8192).",
+            help="With executorch: tokens of a pass, all sequences and perturbations together (default: 4096).",
             min=LEAST_TOKENS,
         ),
     ] = None,

@@ -1,0 +1,195 @@
+"""A linear layer as XNNPACK computes it: an integer product, and an fp32 one with few input channels beside it.
+
+The few channels are the sums of each group's activations, which carry the zero points that XNNPACK's 4-bit format
+lacks ((q - z) s = (q - 8) s + (8 - z) s); the channels with the largest activations, which would set the scale of every
+row; and those of the sensitive values, which are so perturbed at no cost of their own. They are made by a product with
+a constant matrix, since XNNPACK gathers nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from pocketzo.runtime.manifest import Block, Quantization
+from torch.nn import functional as F
+from torchao.quantization.quant_primitives import (
+    MappingType,
+    choose_qparams_affine,
+    dequantize_affine,
+    quantize_affine,
+)
+
+from .decoder import Linear
+from .layout import Layout, SensitiveLayer
+from .packing import Quantized, Rounded
+
+Read = Callable[[str], np.ndarray]
+"""gives a stored array by its name, as WeightsFile.read does"""
+PADDING = 8
+MIDDLE = 8
+"""the zero point that XNNPACK takes for granted in 4 bits"""
+
+
+@dataclass(frozen=True)
+class FewChannels:
+    """Input channels of layers with one input: int64, ascending. `outliers` have the largest activations; activations
+    are 0 in the integer product at `exact`, these among them; at `tuned` there are sensitive values.
+    """
+
+    outliers: np.ndarray
+    exact: np.ndarray
+    tuned: np.ndarray
+
+    @property
+    def all(self) -> np.ndarray:
+        """Exact and tuned ones, in the order in which they stand."""
+        return np.union1d(self.exact, self.tuned)
+
+    @property
+    def padded(self) -> int:
+        """How many are computed: these, and at their end some that are always 0, for few different sizes."""
+        return -(-len(self.all) // PADDING) * PADDING
+
+
+def few_channels(layers: Sequence[Linear], layout: Layout, outliers: Mapping[str, np.ndarray]) -> FewChannels:
+    """The channels of `layers`, which share their input. Whole tuned channels are exact too, with nothing rounded."""
+    none = np.array([], dtype=np.int64)
+    outlying = outliers.get(layers[0].name, none)  # those of an input are the same for every layer that has it
+    sensitive = [s for x in layers if (s := layout.of(x.name)) is not None]
+    tuned = np.unique(np.concatenate([none, *(s.index(layout.scope)[1] for s in sensitive)]))
+    exact = np.union1d(outlying, tuned) if layout.scope == "channels" else outlying
+    return FewChannels(outlying, exact, tuned)
+
+
+class Few(torch.nn.Module):
+    """Of an input its part for the integer product and its few channels.
+
+    With `weight`, that of a norm, the input is the norm's without it, and it is applied here.
+    """
+
+    def __init__(
+        self, columns: int, channels: FewChannels, quantization: Quantization, weight: torch.Tensor | None
+    ) -> None:
+        super().__init__()
+        keep = torch.ones(columns)
+        keep[channels.exact] = 0
+        size = quantization.group_size
+        sums = torch.eye(columns // size).repeat_interleave(size, 1) if size else torch.zeros(0, columns)
+        nothing = torch.zeros(channels.padded - len(channels.all), columns)
+        select = torch.cat([sums, torch.eye(columns)[channels.all], nothing])
+        self.register_buffer("select", select if weight is None else select * weight)
+        keep = None if weight is None and not len(channels.exact) else keep if weight is None else keep * weight
+        self.register_buffer("keep", keep)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """x [E, R, C] gives it rounded to 8 bits, with 0 in the exact channels, and [E, R, F] with F few channels."""
+        return _rounded(x if self.keep is None else x * self.keep), F.linear(x, self.select)
+
+
+class Product(torch.nn.Module):
+    """One layer, on what `Few` makes of its input."""
+
+    def __init__(
+        self, linear: Linear, layout: Layout, read: Read, quantization: Quantization, channels: FewChannels
+    ) -> None:
+        super().__init__()
+        codes, scales, static = (
+            _four_bits(linear, read, channels) if quantization.weight_bits == 4 else _eight_bits(linear, read, channels)
+        )
+        self.bits = quantization.weight_bits
+        self.register_buffer("codes", torch.from_numpy(codes))
+        self.register_buffer("scales", torch.from_numpy(scales))
+        self.register_buffer("points", torch.zeros(scales.shape, dtype=torch.int8))
+        self.register_buffer("bias", torch.from_numpy(read(f"{linear.name}.bias")) if linear.bias else None)
+        self.sensitive = layout.of(linear.name)
+        if self.sensitive is None:
+            self.register_buffer("static", torch.from_numpy(np.ascontiguousarray(static, dtype=np.float32)))
+            return
+        used = np.unique(self.sensitive.index(layout.scope)[1])
+        place = torch.zeros(static.shape[1], _rounded_up(len(used)))
+        place[static.shape[1] - channels.padded + np.searchsorted(channels.all, used), np.arange(len(used))] = 1
+        self.register_buffer("place", place)
+        self.register_buffer("static", torch.from_numpy(np.ascontiguousarray(static.T, dtype=np.float32)))
+
+    def forward(self, x: torch.Tensor, few: torch.Tensor, block: torch.Tensor | None) -> torch.Tensor:
+        """fp32 [E, R, C_out]; `block` is what `Spread` made of the layer's values, and E is P if it has any."""
+        frozen = F.linear(x, self._weight())
+        if block is None:
+            return frozen + F.linear(few, self.static, self.bias)
+        by_output = block.reshape(-1, self.place.shape[1], self.static.shape[1]).permute(0, 2, 1)
+        # A product with a constant on the right is the only one that XNNPACK takes with any number of dimensions.
+        y = frozen + torch.bmm(few, F.linear(by_output, self.place).permute(0, 2, 1) + self.static)
+        return y if self.bias is None else y + self.bias
+
+    def _weight(self) -> torch.Tensor:
+        group, half = self.codes.shape[1] // self.scales.shape[1], 2 ** (self.bits - 1)
+        return dequantize_affine(
+            self.codes, (1, group), self.scales, self.points, torch.int8, -half, half - 1, output_dtype=torch.float32
+        )
+
+
+class Spread(torch.nn.Module):
+    """The values of a layer among all values, as its product takes them."""
+
+    def __init__(self, sensitive: SensitiveLayer, block: Block, scope: str) -> None:
+        super().__init__()
+        self.begin, self.end = block.offset, block.offset + block.count
+        rows, columns = sensitive.index(scope)  # type: ignore[arg-type]
+        used, at = np.unique(columns, return_inverse=True)
+        self.size = _rounded_up(len(used)) * sensitive.rows
+        index = None
+        if scope == "weights":
+            places = np.full(self.size, block.count)
+            places[at * sensitive.rows + rows] = np.arange(block.count)
+            index = torch.from_numpy(places)
+        self.register_buffer("index", index)
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """values fp32 [P, K] to [P, U * C_out]: U input channels with values, the last of them perhaps with none; what
+        each adds to each output, 0 where there is no value.
+        """
+        own = values[:, self.begin : self.end]
+        if self.index is None:
+            return F.pad(own, (0, self.size - (self.end - self.begin)))
+        return F.pad(own, (0, 1)).index_select(1, self.index)
+
+
+def _rounded_up(count: int) -> int:
+    """A power of two, at least 4: few different sizes make few different programs, each of which takes seconds."""
+    return max(4, 1 << (count - 1).bit_length())
+
+
+def _four_bits(linear: Linear, read: Read, channels: FewChannels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Codes int8 [R, C], scales fp32 [R, G], and the weights of the few channels, [R, F]."""
+    codes, scales, zero_points = (read(f"{linear.name}.{x}") for x in ("codes", "scales", "zero_points"))
+    held = Quantized.unpack(codes, scales, zero_points, linear.columns, 4)
+    shifted, scales = held.codes.astype(np.int8) - np.int8(MIDDLE), held.scales.astype(np.float32)
+    points = (MIDDLE - held.zero_points.astype(np.float32)) * scales
+    apart = (shifted * np.repeat(scales, held.group_size, axis=1))[:, channels.all]
+    apart[:, ~np.isin(channels.all, channels.exact)] = 0
+    return shifted, scales, np.concatenate([points, _padded(apart, channels)], axis=1)
+
+
+def _eight_bits(linear: Linear, read: Read, channels: FewChannels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same with one scale a row; the weights of outliers are stored apart, and their codes are 0."""
+    held = Rounded(*(read(f"{linear.name}.{x}") for x in ("codes", "scales", "outliers")))
+    weight = held.dequantize(channels.outliers)
+    return np.ascontiguousarray(held.codes.T), held.scales[:, None], _padded(weight[:, channels.all], channels)
+
+
+def _padded(weights: np.ndarray, channels: FewChannels) -> np.ndarray:
+    return np.pad(weights, ((0, 0), (0, channels.padded - weights.shape[1])))
+
+
+def _rounded(x: torch.Tensor) -> torch.Tensor:
+    """`x` with each row rounded to 8 bits between its extremes, as XNNPACK does it while it runs."""
+    block = (*(1 for _ in x.shape[:-1]), x.shape[-1])
+    limits = {"quant_min": -128, "quant_max": 127}
+    scale, point = choose_qparams_affine(
+        x, MappingType.ASYMMETRIC, block, target_dtype=torch.int8, zero_point_dtype=torch.int8, **limits
+    )
+    codes = quantize_affine(x, block, scale, point, output_dtype=torch.int8, **limits)
+    return dequantize_affine(codes, block, scale, point, torch.int8, output_dtype=torch.float32, **limits)
