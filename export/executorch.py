@@ -20,23 +20,28 @@ from executorch.exir import (
 )
 from executorch.exir.passes import MemoryPlanningPass
 from pocketzo.runtime.manifest import Graph, Tensor
-from torch.export import Dim, export
+from torch.export import Dim, ExportedProgram, export
 
 from .contents import Contents
 from .lowering import CONFIG, Lowering
-from .planned_memory import Bounded, graph_bounds
-from .step_module import Step
+from .planned_memory import WORDS, Bounded, graph_bounds
+from .step_module import LogSum, Step
 from .weights_file import WeightsFile
 
 STEP = "step.pte"
 MINIMUM_EXECUTORCH = "1.5.1"
-INPUTS: dict[str, tuple[str, list[str | int]]] = {
-    "input_ids": ("int64", [1, "B", "T"]),
-    "label_positions": ("int64", [1, "B", "S"]),
-    "label_ids": ("int64", [1, "B", "L"]),
-    "words": ("int64", ["W"]),
-    "values": ("float32", ["P", "K"]),
+Inputs = Mapping[str, tuple[str, list[str | int]]]
+METHODS: dict[str, Inputs] = {
+    "forward": {
+        "input_ids": ("int64", [1, "B", "T"]),
+        "label_positions": ("int64", [1, "B", "S"]),
+        "label_ids": ("int64", [1, "B", "L"]),
+        "words": ("int64", ["W"]),
+        "values": ("float32", ["P", "K"]),
+    },
+    "log_sum": {"hidden": ("float32", ["P", "B", "S", "H"]), "words": ("int64", ["W"])},
 }
+"""inputs of the step, and of what sums over more words than it takes"""
 OUTPUTS: dict[str, list[str]] = {"nll": ["P", "B", "L"], "hidden": ["P", "B", "S", "H"]}
 TRACED = {"P": 2, "B": 3, "T": 12, "S": 4, "L": 8, "W": 600}
 """sizes of the inputs that the step is traced with: none is 1, and no two that may differ are equal"""
@@ -48,7 +53,7 @@ def write_step(folder: Path, store: WeightsFile, contents: Contents) -> Graph:
     Returns the manifest's description, with the bounds that memory was planned for.
     """
     decoder, layout = contents.decoder, contents.layout
-    bounds = graph_bounds(decoder, contents.max_tokens, contents.max_length)
+    bounds = graph_bounds(contents.max_tokens, contents.max_length)
     with _quiet(), torch.no_grad():
         step = Step(decoder, layout, store.read, contents.quantization, contents.unrounded, bounds["T"], Lowering())
         program = _program(step.eval(), layout.count, bounds)
@@ -63,7 +68,7 @@ def write_step(folder: Path, store: WeightsFile, contents: Contents) -> Graph:
         domains=[],
         inputs=[
             Tensor(name=n, type=kind, shape=[fixed.get(str(d), d) for d in shape])  # type: ignore[arg-type]
-            for n, (kind, shape) in INPUTS.items()
+            for n, (kind, shape) in METHODS["forward"].items()
         ],
         outputs=[
             Tensor(name=n, type="float32", shape=[fixed.get(d, d) for d in shape]) for n, shape in OUTPUTS.items()
@@ -73,18 +78,28 @@ def write_step(folder: Path, store: WeightsFile, contents: Contents) -> Graph:
 
 
 def _program(step: Step, values: int, bounds: Mapping[str, int]) -> ExecutorchProgramManager:
-    sizes = {**TRACED, "K": values}
-    dims = {name: Dim(name, min=1, max=bounds[name]) for name in TRACED}
-    inputs, dynamic = [], []
-    for kind, shape in INPUTS.values():
-        inputs.append(torch.zeros([sizes.get(str(d), d) for d in shape], dtype=getattr(torch, kind)))
-        dynamic.append({i: dims[d] for i, d in enumerate(shape) if isinstance(d, str) and d in dims})
-    program = export(step, tuple(inputs), dynamic_shapes=tuple(dynamic), strict=False)
-    edge = to_edge_transform_and_lower(program, compile_config=CONFIG)
+    sizes = {"K": values, "H": step.d.hidden}
+    methods: dict[str, torch.nn.Module] = {"forward": step, "log_sum": LogSum(step)}
+    programs = {name: _traced(methods[name], METHODS[name], sizes, bounds) for name in METHODS}
+    edge = to_edge_transform_and_lower(programs, compile_config=CONFIG)
+    planned = {name: Bounded(bounds, inputs) for name, inputs in METHODS.items()}
     config = ExecutorchBackendConfig(
-        sym_shape_eval_pass=Bounded(bounds, INPUTS), memory_planning_pass=MemoryPlanningPass(alloc_graph_input=False)
+        sym_shape_eval_pass=planned,
+        memory_planning_pass=MemoryPlanningPass(alloc_graph_input=False),  # type: ignore[arg-type]
     )
     return edge.to_executorch(config)
+
+
+def _traced(
+    module: torch.nn.Module, inputs: Inputs, fixed: Mapping[str, int], bounds: Mapping[str, int]
+) -> ExportedProgram:
+    sizes, most = {**TRACED, **fixed}, {**bounds, "W": WORDS}
+    dims = {name: Dim(name, min=1, max=most[name]) for name in TRACED}
+    given, dynamic = [], []
+    for kind, shape in inputs.values():
+        given.append(torch.zeros([sizes.get(str(d), d) for d in shape], dtype=getattr(torch, kind)))  # type: ignore[misc]
+        dynamic.append({i: dims[d] for i, d in enumerate(shape) if isinstance(d, str) and d in dims})
+    return export(module.eval(), tuple(given), dynamic_shapes=tuple(dynamic), strict=False)
 
 
 class _quiet(AbstractContextManager[None]):

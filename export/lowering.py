@@ -1,8 +1,8 @@
 """Lowering stages to XNNPACK programs.
 
 torch and ExecuTorch take seconds for a stage of a hundred operators, and most of that does not depend on its weights.
-So of stages that differ in weights alone one goes the whole way, and the others take its graph. And while the whole step is
-traced, a stage that is lowered already is run again and again to know its outputs' sizes: a stand-in does that.
+So of stages that differ in weights alone one goes the whole way, and the others take its graph. And while the whole
+step is traced, a stage that is lowered already is run again and again for its outputs' sizes: a stand-in does that.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ SPECS = [CompileSpec("dqlinear_partitioner", b"")]
 CONFIG = EdgeCompileConfig(_check_ir_validity=False, _skip_dim_order=True)
 TRACED = {"E": 2, "R": 6, "N": 4, "Q": 5, "M": 8, "G": 10, "T": 7}
 """sizes of the inputs that a stage is traced with: none is 1, and no two are equal"""
-LARGEST = 1 << 24
+ANY = 1 << 24
+PLANNED = 16
+"""what XNNPACK takes memory for before the first pass: it takes more for larger sizes, and never gives any back"""
 
 
 class Lowering:
@@ -51,7 +53,10 @@ class Lowering:
                 lowered = _with_weights_of(stage, self._graphs[kind])
             else:
                 lowered = _lowered(stage)
-                self._graphs[kind], self._stand_ins[kind] = lowered.original_module, _traced(_StandIn(stage), stage)
+                self._graphs[kind], self._stand_ins[kind] = (
+                    lowered.original_module,
+                    _traced(_StandIn(stage), stage, ANY),
+                )
             self._done[kind + content] = LoweredBackendModule(
                 self._stand_ins[kind], BACKEND, lowered.processed_bytes, SPECS, lowered.named_data_store_output
             )
@@ -72,9 +77,9 @@ def _content(stage: Stage) -> str:
     return found.hexdigest()
 
 
-def _traced(module: torch.nn.Module, stage: Stage) -> ExportedProgram:
-    """`module`, which takes the inputs of `stage`."""
-    dims = {name: Dim(name, min=1, max=LARGEST) for name in TRACED}
+def _traced(module: torch.nn.Module, stage: Stage, largest: int) -> ExportedProgram:
+    """`module`, which takes the inputs of `stage`, with no size over `largest`."""
+    dims = {name: Dim(name, min=1, max=largest) for name in TRACED}
     inputs = tuple(torch.zeros([TRACED.get(str(d), d) for d in shape]) for shape in stage.inputs)  # type: ignore[misc]
     dynamic = tuple({i: dims[d] for i, d in enumerate(shape) if isinstance(d, str)} for shape in stage.inputs)
     return export(module.eval(), inputs, dynamic_shapes=(dynamic,), strict=False)
@@ -82,7 +87,7 @@ def _traced(module: torch.nn.Module, stage: Stage) -> ExportedProgram:
 
 def _lowered(stage: Stage) -> LoweredBackendModule:
     edge = to_edge_transform_and_lower(
-        _traced(_Flat(stage), stage),
+        _traced(_Flat(stage), stage, PLANNED),
         partitioner=[_Whole()],
         transform_passes=[RemoveCloneOpsTransform()],
         compile_config=CONFIG,
@@ -103,7 +108,7 @@ def _with_weights_of(stage: Stage, there: ExportedProgram) -> LoweredBackendModu
         root=there.graph_module,
         graph=there.graph,
         graph_signature=there.graph_signature,
-        state_dict={name: held[name] for name in there.state_dict},
+        state_dict={name: held.get(name, tensor) for name, tensor in there.state_dict.items()},
         range_constraints=there.range_constraints,
         module_call_graph=there.module_call_graph,
         example_inputs=there.example_inputs,

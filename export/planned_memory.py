@@ -14,12 +14,12 @@ from executorch.exir.pass_base import PassBase, PassResult
 from executorch.exir.tensor import TensorSpec
 from torch.utils._pytree import tree_flatten
 
-from .decoder import Decoder
-
 PERTURBATIONS, EXAMPLES = 64, 1024
+WORDS = 1024
+"""words whose logits a program computes at once"""
 
 
-def graph_bounds(decoder: Decoder, tokens: int, length: int) -> dict[str, int]:
+def graph_bounds(tokens: int, length: int) -> dict[str, int]:
     """The manifest's `bounds`: of each dimension, and as "tokens" of P * B * T and of P * B * L."""
     longest = min(length, tokens)
     return {
@@ -28,7 +28,6 @@ def graph_bounds(decoder: Decoder, tokens: int, length: int) -> dict[str, int]:
         "T": longest,
         "S": longest,
         "L": longest,
-        "W": decoder.vocabulary,
         "tokens": tokens,
     }
 
@@ -41,7 +40,7 @@ def corners(bounds: Mapping[str, int]) -> list[dict[str, int]]:
         for perturbations in (1, min(bounds["P"], sequences)):
             examples = min(bounds["B"], sequences // perturbations)
             for labels in (1, min(longest, length)):
-                sizes = {"P": perturbations, "B": examples, "T": length, "S": labels, "W": bounds["W"]}
+                sizes = {"P": perturbations, "B": examples, "T": length, "S": labels, "W": WORDS}
                 found.append({**sizes, "L": min(bounds["L"], tokens // (perturbations * examples))})
     return found
 
@@ -57,8 +56,8 @@ class Bounded(PassBase):
     def call(self, graph_module: Any) -> PassResult:
         """Replace the unknown sizes of every tensor of the program."""
         symbols = self._symbols(graph_module)
-        passes = [{symbols[name]: size for name, size in c.items()} for c in corners(self._bounds)]
-        limits = {symbols[name]: self._bounds[name] for name in symbols}
+        passes = [{symbols[n]: size for n, size in c.items() if n in symbols} for c in corners(self._bounds)]
+        limits = {symbols[name]: {**self._bounds, "W": WORDS}[name] for name in symbols}
         for module in graph_module.modules():
             for node in getattr(getattr(module, "graph", None), "nodes", ()):
                 given = node.op == "placeholder" and node.name in self._inputs

@@ -1,8 +1,8 @@
 """The step as a torch module, for engines that torch.export reaches: inputs, outputs and weights of export/graph.py.
 
 It is cut into stages (export/step_stages.py), between which tensors only change their shape. XNNPACK takes a whole
-stage, but no change of shape with two unknown sizes; and each stage is lowered alone, since lowering a whole model takes
-a time that grows with the square of its layers.
+stage, but no change of shape with two unknown sizes; and each stage is lowered alone, since lowering a whole model
+takes a time that grows with the square of its layers.
 
 E = 1 before the first tuned block and P from there on; N = E * B sequences, R = B * T rows, M = N * kv heads.
 """
@@ -16,7 +16,6 @@ from itertools import repeat
 import numpy as np
 import torch
 from pocketzo.runtime.manifest import Quantization
-from torch._higher_order_ops.map import map as each
 
 from .decoder import Decoder
 from .dequantized import quantized_form
@@ -25,11 +24,6 @@ from .layout import Layout
 from .packing import Quantized
 from .step_stages import Attend, Enter, Leave, Lower, Merge, Norm, Turn
 from .xnn_product import Read, Spread
-
-WORDS = 256
-"""words whose logits are in memory at once"""
-ABSENT = -1e30
-"""added to the logits of words that fill up the last of them"""
 
 
 class Table(torch.nn.Module):
@@ -202,16 +196,19 @@ class Step(torch.nn.Module):
         return torch.where(label_ids < 0, torch.zeros(()), nll)
 
     def log_sum(self, hidden: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
-        """log sum exp of the logits of `words`, [P, B, S], WORDS of them at a time: a whole vocabulary is large."""
-        p, b, s, _ = hidden.shape
-        count = words.shape[0]
-        chunks = (count + 2 * WORDS - 1) // WORDS  # one more than needed: torch takes a size of 1 for a constant
-        places = torch.arange(chunks * WORDS).reshape(chunks, WORDS)
-        flat = hidden.reshape(p * b * s, self.d.hidden)
+        """log sum exp of the logits of `words`, [P, B, S]."""
+        p, b, s, width = hidden.shape
+        logits = torch.mm(hidden.reshape(p * b * s, width), self.head(words).permute(1, 0))
+        return torch.logsumexp(logits, dim=-1).reshape(p, b, s)
 
-        def chunk(at: torch.Tensor, hidden: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
-            beyond = (at >= words.shape[0]).float() * ABSENT
-            rows = self.head(words.index_select(0, at.clamp(max=words.shape[0] - 1)))
-            return torch.logsumexp(torch.mm(hidden, rows.permute(1, 0)) + beyond, dim=-1)
 
-        return torch.logsumexp(each(chunk, places, flat, words), dim=0).reshape(p, b, s)
+class LogSum(torch.nn.Module):
+    """The second method of the program, for more words than its first one takes."""
+
+    def __init__(self, step: Step) -> None:
+        super().__init__()
+        self.step = step
+
+    def forward(self, hidden: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
+        """hidden [P, B, S, H], words int64 [W]: log sum exp of their logits, [P, B, S]."""
+        return self.step.log_sum(hidden, words)

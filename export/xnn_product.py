@@ -85,8 +85,8 @@ class Few(torch.nn.Module):
         self.register_buffer("keep", keep)
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """x [E, R, C] gives it rounded to 8 bits, with 0 in the exact channels, and [E, R, F] with F few channels."""
-        return _rounded(x if self.keep is None else x * self.keep), F.linear(x, self.select)
+        """x [E, R, C] gives the same with 0 in the exact channels, and [E, R, F] with F few channels."""
+        return x if self.keep is None else x * self.keep, F.linear(x, self.select)
 
 
 class Product(torch.nn.Module):
@@ -116,7 +116,8 @@ class Product(torch.nn.Module):
 
     def forward(self, x: torch.Tensor, few: torch.Tensor, block: torch.Tensor | None) -> torch.Tensor:
         """fp32 [E, R, C_out]; `block` is what `Spread` made of the layer's values, and E is P if it has any."""
-        frozen = F.linear(x, self._weight())
+        # Layers with one input could share its rounding, but XNNPACK crashes in some programs that do.
+        frozen = F.linear(_rounded(x), self._weight())
         if block is None:
             return frozen + F.linear(few, self.static, self.bias)
         by_output = block.reshape(-1, self.place.shape[1], self.static.shape[1]).permute(0, 2, 1)
