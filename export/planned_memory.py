@@ -33,16 +33,24 @@ def graph_bounds(tokens: int, length: int) -> dict[str, int]:
 
 
 def corners(bounds: Mapping[str, int]) -> list[dict[str, int]]:
-    """Passes at the limit of `bounds["tokens"]`, one of which makes each tensor as large as it can become."""
+    """Passes at the limit of `bounds["tokens"]`, one of which makes each tensor as large as it can become.
+
+    Where the limit is no multiple of a size they are just over it: a pass of other sizes may reach it.
+    """
     tokens, longest, found = bounds["tokens"], bounds["T"], []
     for length in (1, longest):
-        sequences = tokens // length
+        sequences = _parts(tokens, length)
         for perturbations in (1, min(bounds["P"], sequences)):
-            examples = min(bounds["B"], sequences // perturbations)
-            for labels in (1, min(longest, length)):
-                sizes = {"P": perturbations, "B": examples, "T": length, "S": labels, "W": WORDS}
-                found.append({**sizes, "L": min(bounds["L"], tokens // (perturbations * examples))})
+            examples = min(bounds["B"], _parts(sequences, perturbations))
+            labels = min(bounds["L"], max(length, _parts(tokens, perturbations * examples)))
+            for scored in (1, length):
+                sizes = {"P": perturbations, "B": examples, "T": length, "S": scored, "W": WORDS}
+                found.append({**sizes, "L": labels})
     return found
+
+
+def _parts(whole: int, size: int) -> int:
+    return -(-whole // size)
 
 
 class Bounded(PassBase):

@@ -187,8 +187,9 @@ def _four_bits(linear: Linear, read: Read, channels: FewChannels) -> tuple[np.nd
 def _eight_bits(linear: Linear, read: Read, channels: FewChannels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The same with one scale a row; the weights of outliers are stored apart, and their codes are 0."""
     held = Rounded(*(read(f"{linear.name}.{x}") for x in ("codes", "scales", "outliers")))
-    weight = held.dequantize(channels.outliers)
-    return np.ascontiguousarray(held.codes.T), held.scales[:, None], _padded(weight[:, channels.all], channels)
+    apart = held.dequantize(channels.outliers)[:, channels.all]
+    apart[:, ~np.isin(channels.all, channels.exact)] = 0
+    return np.ascontiguousarray(held.codes.T), held.scales[:, None], _padded(apart, channels)
 
 
 def _padded(weights: np.ndarray, channels: FewChannels) -> np.ndarray:
