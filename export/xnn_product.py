@@ -109,8 +109,11 @@ class Product(torch.nn.Module):
         self.register_buffer("scales", torch.from_numpy(scales))
         self.register_buffer("points", torch.zeros(scales.shape, dtype=torch.int8))
         self.register_buffer("bias", torch.from_numpy(read(f"{linear.name}.bias")) if linear.bias else None)
-        self.lent = torch.from_numpy(np.ascontiguousarray(static.T)).half()
-        """[F, C_out], what frozen weights give the few channels: products of few enough digits to be exact in fp16"""
+        held = torch.from_numpy(np.ascontiguousarray(static.T))
+        # With 4 bits these are products of so few digits that fp16 has them.
+        half = held.half()
+        self.lent = half if torch.equal(half.float(), held) else held
+        """[F, C_out], what frozen weights give the few channels"""
         self.sensitive = layout.of(linear.name)
         if self.sensitive is not None:
             used = np.unique(self.sensitive.index(layout.scope)[1])
