@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -29,17 +32,38 @@ def machine() -> str:
     if cpuinfo.exists():
         named = [line.split(":")[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
         model = named[0] if named else model
-    return f"{model}, {os.cpu_count()} cores, onnxruntime {onnxruntime.__version__}, Python {platform.python_version()}"
+    engines = [f"onnxruntime {onnxruntime.__version__}"]
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        engines.append(f"executorch {metadata.version('executorch')}")
+    return f"{model}, {os.cpu_count()} cores, {', '.join(engines)}, Python {platform.python_version()}"
 
 
 def bundle_of(model: Path, scope: str, accuracy_level: int, *more: str) -> Bundle:
     """The bundle of `model`, exported with the defaults but for scope, level and `more`, and kept for the next run."""
-    out = ROOT / "build/bench" / "-".join([model.stem, scope, str(accuracy_level), *(o.strip("-") for o in more)])
+    out = _kept(model, scope, str(accuracy_level), *more)
     if not out.exists():
-        options = ["--scope", scope, "--accuracy-level", str(accuracy_level), *more]
-        command = [str(Path(sys.executable).with_name("pocketzo")), "export", str(model), "--out", str(out), *options]
-        subprocess.run(command, check=True, stdout=sys.stderr)
+        _export([str(Path(sys.executable).with_name("pocketzo"))], model, out, scope, accuracy_level, more)
     return open_bundle(out, hashes=False)
+
+
+def bundles_of(model: Path, scope: str, accuracy_level: int, *more: str) -> tuple[Bundle, Bundle]:
+    """The same for both engines, and the same bundle with a step.pte without sensitive branches."""
+    out, aside = (_kept(model, scope, str(accuracy_level), *more, name) for name in ("both", "frozen"))
+    if not out.exists():
+        command = [sys.executable, str(Path(__file__).with_name("frozen_executorch.py")), str(aside)]
+        both = ("--engine", "onnx", "--engine", "executorch")
+        _export(command, model, out, scope, accuracy_level, (*more, *both))
+    bundle = open_bundle(out, hashes=False)
+    return bundle, Bundle(aside, bundle.manifest, "")
+
+
+def _kept(model: Path, *parts: str) -> Path:
+    return ROOT / "build/bench" / "-".join([model.stem, *(part.strip("-") for part in parts)])
+
+
+def _export(command: list[str], model: Path, out: Path, scope: str, level: int, more: Sequence[str]) -> None:
+    options = ["--scope", scope, "--accuracy-level", str(level), *more]
+    subprocess.run([*command, "export", str(model), "--out", str(out), *options], check=True, stdout=sys.stderr)
 
 
 def notes_task(bundle: Bundle) -> Task:

@@ -4,6 +4,10 @@
 
 Ratios are medians over rounds, so that a machine whose speed drifts does not spoil them. Threads do not spin, because
 sessions in one process would hinder each other. llama.cpp takes part if llama-cpp-python is installed.
+
+With `--engines onnx executorch` the variants that ExecuTorch takes are exported for both engines, to one bundle, and
+every pass on ExecuTorch has a child process of its own. Peak memory is that of the child that takes steps, up to this
+row: shapes ascend, and XNNPACK gives nothing back.
 """
 
 from __future__ import annotations
@@ -14,17 +18,19 @@ import ctypes
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from common import ROOT, bundle_of, machine, random_batch, table
+from common import ROOT, bundle_of, bundles_of, machine, random_batch, table
 from learners import Adam, Mezo, Setting
 from plain_graphs import in_fp32, without_branches
 from pocketzo.export.reference import torch_nll
 from pocketzo.runtime.bundle import Bundle
+from pocketzo.runtime.engines import NAMES, Engine
+from pocketzo.runtime.engines.executorch import ExecuTorchEngine
 from pocketzo.runtime.engines.onnx import OnnxEngine
 from pocketzo.runtime.examples import Batch
 from whole import open_whole
@@ -40,6 +46,8 @@ VARIANTS = {
     "weights, 4 bits, level 1": ("weights", 1),
     "weights, 4 bits, level 4": ("weights", 4),
 }
+ON_EXECUTORCH = ("channels, 4 bits, level 1", "channels, 8 bits")
+"""variants that are measured on it too; it rounds activations at either level"""
 REST = 0.25
 """seconds in which threads of the contender before, which wait for work in a loop, give up"""
 QUIET = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)(lambda level, text, data: None)
@@ -52,15 +60,15 @@ SETTING = Setting(ROOT, None, 1e-6, 1, 0, 0, ROOT)  # type: ignore[arg-type]
 Pass = Callable[[Batch], object]
 
 
-def step(bundle: Bundle) -> Pass:
-    """Two perturbations of one batch, as the loop takes them."""
-    engine, values = OnnxEngine(bundle, spinning=False), np.stack([bundle.initial_values()] * PERTURBATIONS)
+def step(engine: Engine, initial: np.ndarray) -> Pass:
+    """Two perturbations of one batch, as the loop takes them; `initial` are the values, fp32 [K]."""
+    values = np.stack([initial] * PERTURBATIONS)
     return lambda batch: engine.forward(batch, values)
 
 
-def inference(bundle: Bundle) -> Pass:
+def inference(engine: Engine, initial: np.ndarray) -> Pass:
     """As many examples of their own, so that nothing is shared."""
-    engine, values = OnnxEngine(bundle, spinning=False), bundle.initial_values()[None]
+    values = initial[None]
 
     def run(batch: Batch) -> object:
         arrays = (
@@ -142,23 +150,67 @@ def llama_cpp(model: Path) -> Pass | None:
     return run
 
 
-def contenders(model: Path, names: list[str], folder: Path, others: bool) -> dict[str, Pass]:
-    """Everything that takes part, by name."""
-    found: dict[str, Pass] = {}
+@dataclass(frozen=True)
+class Measured:
+    """A variant on an engine: its step, the same on the graph without branches, and inference on that."""
+
+    variant: str
+    engine: Engine
+    passes: tuple[Pass, Pass, Pass]
+
+    @property
+    def name(self) -> str:
+        """Both."""
+        return f"{self.variant}, {self.engine.name}"
+
+    def named(self) -> dict[str, Pass]:
+        """The passes by the names under which they are timed."""
+        return dict(zip((self.name, f"frozen {self.name}", f"inference {self.name}"), self.passes, strict=True))
+
+    def peak(self) -> str:
+        """MB that its step's child process had resident at most, if it has one."""
+        if not isinstance(self.engine, ExecuTorchEngine):
+            return ""
+        assert self.engine._child
+        lines = Path(f"/proc/{self.engine._child.pid}/status").read_text(encoding="ascii").splitlines()
+        return f"{next(int(line.split()[1]) * 1024 for line in lines if line.startswith('VmHWM:')) / 1e6:.0f}"
+
+
+def measured(model: Path, names: list[str], engines: list[str], folder: Path) -> tuple[list[Measured], Bundle]:
+    """The variants `names` on each of `engines` that takes them, and the first one's bundle."""
+    found, bundles = [], []
     for name in names:
         scope, level, *more = VARIANTS[name]
-        bundle = bundle_of(model, scope, level, *more)
-        plain = without_branches(bundle, folder)
-        found |= {name: step(bundle), f"frozen {name}": step(plain), f"inference {name}": inference(plain)}
-        if name == next(iter(VARIANTS)):
-            found["fp32 ONNX"] = inference(in_fp32(bundle, folder))
-    if others:
-        whole = open_whole(model).model
-        found["MeZO, fp32"] = mezo(whole)
-        found["MeZO, directions kept"] = mezo_with_directions_kept(copy.deepcopy(whole))
-        found["Adam, fp32"] = adam(copy.deepcopy(whole))
-        if llama := llama_cpp(model):
-            found["llama.cpp"] = llama
+        both = ExecuTorchEngine.name in engines and name in ON_EXECUTORCH
+        if not both and OnnxEngine.name not in engines:
+            continue
+        bundle, plain = (
+            bundles_of(model, scope, level, *more) if both else (bundle_of(model, scope, level, *more), None)
+        )
+        bundles.append(bundle)
+        if "onnx" in engines:
+            passes = _passes(lambda b: OnnxEngine(b, spinning=False), name, bundle, without_branches(bundle, folder))
+            found.append(passes)
+        if plain:
+            found.append(_passes(ExecuTorchEngine, name, bundle, plain))
+    return found, bundles[0]
+
+
+def _passes(opened: Callable[[Bundle], Engine], name: str, bundle: Bundle, plain: Bundle) -> Measured:
+    engine, frozen, initial = opened(bundle), opened(plain), bundle.initial_values()
+    return Measured(name, engine, (step(engine, initial), step(frozen, initial), inference(opened(plain), initial)))
+
+
+def other_ways(model: Path) -> dict[str, Pass]:
+    """Training with torch, and llama.cpp, by name."""
+    whole = open_whole(model).model
+    found = {
+        "MeZO, fp32": mezo(whole),
+        "MeZO, directions kept": mezo_with_directions_kept(copy.deepcopy(whole)),
+        "Adam, fp32": adam(copy.deepcopy(whole)),
+    }
+    if llama := llama_cpp(model):
+        found["llama.cpp"] = llama
     return found
 
 
@@ -170,38 +222,59 @@ def seconds(run: Pass, batch: Batch) -> float:
     return time.perf_counter() - begin
 
 
+def rows(ours: list[Measured], batch: Batch, shape: str, rounds: list[dict[str, float]]) -> list[list[str]]:
+    """The first table's rows of one shape."""
+    found = []
+    for one in ours:
+        middle = float(np.median([r[one.name] for r in rounds]))
+        onnx = f"{one.variant}, {OnnxEngine.name}"
+        over = [f"frozen {one.name}", f"inference {one.name}", onnx]
+        ratios = [ratio(one.name, other, rounds) if other in rounds[0] and other != one.name else "" for other in over]
+        speed = f"{PERTURBATIONS * batch.tokens / middle:,.0f}"
+        found.append([one.variant, one.engine.name, shape, f"{1000 * middle:.0f}", speed, *ratios, one.peak()])
+    return found
+
+
+def ratio(name: str, to: str, rounds: list[dict[str, float]]) -> str:
+    """Median over rounds of the time of `name` over that of `to`."""
+    return f"{np.median([r[name] / r[to] for r in rounds]):.2f}"
+
+
+HEADER = [
+    "step", "engine", "B x T", "ms", "tokens/s", "over the graph without branches", "over inference",
+    "over ONNX Runtime", "child's peak MB",
+]  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--shapes", nargs="+", default=SHAPES, help="B x T")
+    parser.add_argument("--engines", nargs="+", choices=NAMES, default=[OnnxEngine.name])
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--quick", action="store_true", help="two shapes, three rounds, two variants, no torch")
     options = parser.parse_args()
     if options.quick:
-        options.shapes, options.rounds = options.shapes[:2], 3
-    names = list(VARIANTS)[: 2 if options.quick else None]
+        options.shapes, options.rounds, options.variants = options.shapes[:2], 3, options.variants[:2]
     print(machine(), f"\n\nP = {PERTURBATIONS}; median of {options.rounds} rounds\n")
     branches, ways = [], []
     with tempfile.TemporaryDirectory() as folder:
-        entered = contenders(options.model, names, Path(folder), not options.quick)
-        vocabulary = bundle_of(options.model, *VARIANTS[names[0]])
+        ours, bundle = measured(options.model, options.variants, options.engines, Path(folder))
+        others = {} if options.quick else other_ways(options.model)
+        if OnnxEngine.name in options.engines:
+            whole = in_fp32(bundle, Path(folder))
+            others = {"fp32 ONNX": inference(OnnxEngine(whole, spinning=False), bundle.initial_values()), **others}
+        entered = {name: run for one in ours for name, run in one.named().items()} | others
         for shape in options.shapes:
-            batch = replace(random_batch(vocabulary, *(int(n) for n in shape.split("x"))), words=WORDS)
+            batch = replace(random_batch(bundle, *(int(n) for n in shape.split("x"))), words=WORDS)
             rounds = [{n: seconds(run, batch) for n, run in entered.items()} for _ in range(options.rounds + 1)][1:]
-
-            def ratio(name: str, to: str, rounds: list[dict[str, float]] = rounds) -> str:
-                return f"{np.median([r[name] / r[to] for r in rounds]):.2f}"
-
-            for name in names:
-                middle = float(np.median([r[name] for r in rounds]))
-                speed = f"{PERTURBATIONS * batch.tokens / middle:,.0f}"
-                over = [ratio(name, f"frozen {name}"), ratio(name, f"inference {name}")]
-                branches.append([name, shape, f"{1000 * middle:.0f}", speed, *over])
-            others = [n for n in entered if n.removeprefix("frozen ").removeprefix("inference ") not in names]
-            for name in names[:2]:
-                ways.append([name, shape, *(ratio(other, name) for other in others)])
+            branches += rows(ours, batch, shape, rounds)
+            for one in ours:
+                if one.variant in options.variants[:2]:
+                    ways.append([one.name, shape, *(ratio(other, one.name, rounds) for other in others)])
             print(shape, "done", flush=True)
-    table(["step", "B x T", "ms", "tokens/s", "over the graph without branches", "over inference"], branches)
+    table(HEADER, branches)
     print("\nTime over that of our step:\n")
     table(["our step", "B x T", *others], ways)
 

@@ -9,7 +9,7 @@ E = 1 before the first tuned block and P from there on; N = E * B sequences, R =
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 
@@ -62,6 +62,20 @@ class Queries:
     positions: torch.Tensor
 
 
+class Constants(torch.nn.Module):
+    """Weights in the smallest type that holds them exactly."""
+
+    def __init__(self, tensors: Sequence[torch.Tensor]) -> None:
+        super().__init__()
+        self.count = len(tensors)
+        for i, tensor in enumerate(tensors):
+            self.register_buffer(str(i), tensor)
+
+    def forward(self) -> list[torch.Tensor]:
+        """All of them in fp32."""
+        return [self.get_buffer(str(i)).float() for i in range(self.count)]
+
+
 class Block(torch.nn.Module):
     """One block of the decoder; the last one computes queries at the label positions alone."""
 
@@ -74,9 +88,10 @@ class Block(torch.nn.Module):
         at = f"model.layers.{i}."
         make = (layout, read, quantization, outliers)
         together = [("k", "v"), ("q",)] if self.last else [("q", "k", "v")]
-        self.enter = torch.nn.ModuleList(
-            lower(Enter(at + "input_layernorm", decoder, [linears[n] for n in names], *make)) for names in together
-        )
+        entering = [Enter(at + "input_layernorm", decoder, [linears[n] for n in names], *make) for names in together]
+        leaving = Leave(at + "post_attention_layernorm", decoder, linears, *make)
+        self.lent = torch.nn.ModuleList(Constants(stage.lent) for stage in (*entering, leaving))
+        self.enter, self.leave = torch.nn.ModuleList(map(lower, entering)), lower(leaving)
         heads = {"q": (decoder.heads, at + "self_attn.q_norm"), "k": (decoder.kv_heads, at + "self_attn.k_norm")}
         if self.last:
             self.turn = lower(Turn(decoder, read, [heads["k"]], passing=True, by_sequence=False))
@@ -84,7 +99,6 @@ class Block(torch.nn.Module):
         else:
             self.turn = lower(Turn(decoder, read, [heads["q"], heads["k"]], passing=True, by_sequence=False))
         self.attend, self.merge = lower(Attend(decoder, self.last)), lower(Merge(decoder))
-        self.leave = lower(Leave(at + "post_attention_layernorm", decoder, linears, *make))
         self.tuned = [
             [linears[n].name for n in names if layout.of(linears[n].name) is not None]
             for names in (*together, ("o", "gate", "up", "down"))
@@ -96,7 +110,10 @@ class Block(torch.nn.Module):
         rows: torch.Tensor, key_positions: torch.Tensor,
     ) -> torch.Tensor:  # fmt: skip
         """x [E, R, H] to the same, or in the last block to [E, B * S, H], the `rows` (int64 [E * B * S]) of labels."""
-        *entering, leaving = ([values[n] for n in names] for names in self.tuned)
+        zero = torch.zeros(x.shape[0], 1, 1)
+        *entering, leaving = (
+            [zero, *lent(), *(values[n] for n in names)] for lent, names in zip(self.lent, self.tuned, strict=True)
+        )
         if self.last:
             k, v = self.enter[0](x, *entering[0])
             lead, every, width = x.shape

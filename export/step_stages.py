@@ -6,6 +6,7 @@ Each lists in `inputs` the shapes that it takes; a letter is a size that is know
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -25,12 +26,14 @@ Shape = tuple[int | str, ...]
 
 class Stage(torch.nn.Module):
     """A part of the step; `inputs` and `outputs` are the shapes of what it takes and gives, and `constants` what its
-    graph holds beside weights.
+    graph holds beside weights. `lent` are weights that it takes as inputs, in fp32, since XNNPACK holds them in no
+    smaller type.
     """
 
     inputs: list[Shape]
     outputs: list[Shape]
     constants: tuple[float, ...] = ()
+    lent: list[torch.Tensor]
 
 
 class Norm(torch.nn.Module):
@@ -58,28 +61,45 @@ class _Layers(Stage):
     def __init__(self, layout: Layout, read: Read, quantization: Quantization, outliers: Mapping[str, np.ndarray]):
         super().__init__()
         self._make = (layout, read, quantization, outliers)
-        self.products = torch.nn.ModuleDict()
+        self.products, self.lent = torch.nn.ModuleDict(), []
 
     def few(self, layers: Sequence[Linear], norm: Norm | None) -> Few:
         """The input of `layers`, which share it, and their products."""
         layout, read, quantization, outliers = self._make
         channels = few_channels(layers, layout, outliers)
+        made = Few(layers[0].columns, channels, quantization, None if norm is None else norm.weight)
+        self.lent.append(made.lent)
         for layer in layers:
-            self.products[layer.name.rpartition(".")[2]] = Product(layer, layout, read, quantization, channels)
-        return Few(layers[0].columns, channels, quantization, None if norm is None else norm.weight)
+            product = Product(layer, layout, read, quantization, channels)
+            self.products[layer.name.rpartition(".")[2]] = product
+            self.lent.append(product.lent)
+        return made
 
     def take(self, *shapes: Shape) -> None:
-        """The stage takes tensors of `shapes`, and then the values of its tuned layers."""
-        layers = [layer for layer in self.products.values() if layer.sensitive is not None]
-        self.inputs = [*shapes, *(("E", layer.place.shape[1] * layer.static.shape[1]) for layer in layers)]
+        """The stage takes tensors of `shapes`, zeros [E, 1, 1], `lent` in fp32, and the values of its layers."""
+        sizes = [p.place.shape[1] * p.lent.shape[1] for p in self.products.values() if p.sensitive is not None]
+        lent: list[Shape] = [tuple(x.shape) for x in self.lent]
+        self.inputs = [*shapes, ("E", 1, 1), *lent, *(("E", size) for size in sizes)]
         del self._make
 
-    def product(self, key: str, h: tuple[torch.Tensor, torch.Tensor], values: list[torch.Tensor]) -> torch.Tensor:
-        """The output of a layer for what its `Few` made of the input; its values are the first of `values`, which it
-        takes from there.
-        """
+    def product(self, key: str, h: tuple[torch.Tensor, torch.Tensor], left: Left) -> torch.Tensor:
+        """The output of a layer for what its `Few` made of the input."""
         layer = self.products[key]
-        return layer(*h, values.pop(0) if layer.sensitive is not None else None)
+        static = left.lent.pop(0)
+        return layer(*h, left.zero, static, left.values.pop(0) if layer.sensitive is not None else None)
+
+    def left(self, zero: torch.Tensor, others: tuple[torch.Tensor, ...]) -> Left:
+        """The inputs after `shapes`, before any is used."""
+        return Left(zero, list(others[: len(self.lent)]), list(others[len(self.lent) :]))
+
+
+@dataclass
+class Left:
+    """Inputs of a stage that its layers have not used yet, in the order in which they do."""
+
+    zero: torch.Tensor
+    lent: list[torch.Tensor]
+    values: list[torch.Tensor]
 
 
 class Enter(_Layers):
@@ -96,9 +116,10 @@ class Enter(_Layers):
         self.take(("E", "R", decoder.hidden))
         self.outputs = [("E", "R", layer.rows) for layer in layers]
 
-    def forward(self, x: torch.Tensor, *values: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def forward(self, x: torch.Tensor, zero: torch.Tensor, *others: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """One output a layer."""
-        h, left = self.input(self.norm.unit(x)), list(values)
+        left = self.left(zero, others)
+        h = self.input(self.norm.unit(x), zero, left.lent.pop(0))
         return tuple(self.product(key, h, left) for key in self.products)
 
 
@@ -118,14 +139,16 @@ class Leave(_Layers):
         self.take(("E", "R", decoder.hidden), ("E", "R", layers["o"].columns))
         self.outputs = [("E", "R", decoder.hidden)]
 
-    def forward(self, x: torch.Tensor, attended: torch.Tensor, *values: torch.Tensor) -> tuple[torch.Tensor]:
+    def forward(
+        self, x: torch.Tensor, attended: torch.Tensor, zero: torch.Tensor, *others: torch.Tensor
+    ) -> tuple[torch.Tensor]:
         """The residual stream after the block."""
-        left = list(values)
-        x = x + self.product("o_proj", self.attended(attended), left)
-        h = self.input(self.norm.unit(x))
-        gate = self.product("gate_proj", h, left)
-        up = self.product("up_proj", h, left)
-        return (x + self.product("down_proj", self.between(gate * torch.sigmoid(gate) * up), left),)
+        left = self.left(zero, others)
+        x = x + self.product("o_proj", self.attended(attended, zero, left.lent.pop(0)), left)
+        h = self.input(self.norm.unit(x), zero, left.lent.pop(0))
+        gate, up = self.product("gate_proj", h, left), self.product("up_proj", h, left)
+        h = self.between(gate * torch.sigmoid(gate) * up, zero, left.lent.pop(0))
+        return (x + self.product("down_proj", h, left),)
 
 
 class Turn(Stage):

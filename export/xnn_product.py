@@ -74,19 +74,24 @@ class Few(torch.nn.Module):
         self, columns: int, channels: FewChannels, quantization: Quantization, weight: torch.Tensor | None
     ) -> None:
         super().__init__()
-        keep = torch.ones(columns)
+        keep, pick = torch.ones(columns), torch.zeros(columns, channels.padded)
         keep[channels.exact] = 0
+        pick[channels.all, torch.arange(len(channels.all))] = 1
         size = quantization.group_size
-        sums = torch.eye(columns // size).repeat_interleave(size, 1) if size else torch.zeros(0, columns)
-        nothing = torch.zeros(channels.padded - len(channels.all), columns)
-        select = torch.cat([sums, torch.eye(columns)[channels.all], nothing])
-        self.register_buffer("select", select if weight is None else select * weight)
-        keep = None if weight is None and not len(channels.exact) else keep if weight is None else keep * weight
-        self.register_buffer("keep", keep)
+        sums = torch.eye(columns // size).repeat_interleave(size, 1) if size else None
+        self.register_buffer("sums", sums)
+        self.register_buffer("keep", keep if weight is None else keep * weight)
+        self.lent = pick.to(torch.int8)
+        self.register_buffer("weight", None if weight is None else pick.T @ weight)
 
-    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """x [E, R, C] gives the same with 0 in the exact channels, and [E, R, F] with F few channels."""
-        return x if self.keep is None else x * self.keep, F.linear(x, self.select)
+    def forward(self, x: torch.Tensor, zero: torch.Tensor, pick: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """x [E, R, C] gives the same with 0 in the exact channels, and [E, R, F] with F few channels: the sums of each
+        group of the first, then the exact and the tuned channels. `zero` [E, 1, 1] gives constants its size; `pick` is
+        `lent` in fp32.
+        """
+        pick = pick if self.weight is None else pick * self.weight
+        kept, few = x * self.keep, torch.bmm(x, pick + zero)
+        return kept, few if self.sums is None else torch.cat([F.linear(kept, self.sums), few], dim=-1)
 
 
 class Product(torch.nn.Module):
@@ -104,25 +109,33 @@ class Product(torch.nn.Module):
         self.register_buffer("scales", torch.from_numpy(scales))
         self.register_buffer("points", torch.zeros(scales.shape, dtype=torch.int8))
         self.register_buffer("bias", torch.from_numpy(read(f"{linear.name}.bias")) if linear.bias else None)
+        held = torch.from_numpy(np.ascontiguousarray(static.T))
+        # With 4 bits these are products of so few digits that fp16 has them.
+        half = held.half()
+        self.lent = half if torch.equal(half.float(), held) else held
+        """[F, C_out], what frozen weights give the few channels"""
         self.sensitive = layout.of(linear.name)
-        if self.sensitive is None:
-            self.register_buffer("static", torch.from_numpy(np.ascontiguousarray(static, dtype=np.float32)))
-            return
-        used = np.unique(self.sensitive.index(layout.scope)[1])
-        place = torch.zeros(static.shape[1], _rounded_up(len(used)))
-        place[static.shape[1] - channels.padded + np.searchsorted(channels.all, used), np.arange(len(used))] = 1
-        self.register_buffer("place", place)
-        self.register_buffer("static", torch.from_numpy(np.ascontiguousarray(static.T, dtype=np.float32)))
+        if self.sensitive is not None:
+            used = np.unique(self.sensitive.index(layout.scope)[1])
+            place = torch.zeros(static.shape[1], _rounded_up(len(used)))
+            place[static.shape[1] - channels.padded + np.searchsorted(channels.all, used), np.arange(len(used))] = 1
+            self.register_buffer("place", place)
 
-    def forward(self, x: torch.Tensor, few: torch.Tensor, block: torch.Tensor | None) -> torch.Tensor:
-        """fp32 [E, R, C_out]; `block` is what `Spread` made of the layer's values, and E is P if it has any."""
+    def forward(
+        self, x: torch.Tensor, few: torch.Tensor, zero: torch.Tensor, static: torch.Tensor, block: torch.Tensor | None
+    ) -> torch.Tensor:
+        """fp32 [E, R, C_out]; `static` is `lent` in fp32; `block` is what `Spread` made of the layer's values, and E is
+        P if it has any.
+        """
         # Layers with one input could share its rounding, but XNNPACK crashes in some programs that do.
         frozen = F.linear(_rounded(x), self._weight())
         if block is None:
-            return frozen + F.linear(few, self.static, self.bias)
-        by_output = block.reshape(-1, self.place.shape[1], self.static.shape[1]).permute(0, 2, 1)
-        # A product with a constant on the right is the only one that XNNPACK takes with any number of dimensions.
-        y = frozen + torch.bmm(few, F.linear(by_output, self.place).permute(0, 2, 1) + self.static)
+            added = static + zero
+        else:
+            by_output = block.reshape(-1, self.place.shape[1], static.shape[1]).permute(0, 2, 1)
+            # A product with a constant on the right is the only one that XNNPACK takes with any number of dimensions.
+            added = F.linear(by_output, self.place).permute(0, 2, 1) + static
+        y = frozen + torch.bmm(few, added)
         return y if self.bias is None else y + self.bias
 
     def _weight(self) -> torch.Tensor:
@@ -169,7 +182,7 @@ def _four_bits(linear: Linear, read: Read, channels: FewChannels) -> tuple[np.nd
     held = Quantized.unpack(codes, scales, zero_points, linear.columns, 4)
     shifted, scales = held.codes.astype(np.int8) - np.int8(MIDDLE), held.scales.astype(np.float32)
     points = (MIDDLE - held.zero_points.astype(np.float32)) * scales
-    apart = (shifted * np.repeat(scales, held.group_size, axis=1))[:, channels.all]
+    apart = held.dequantize()[:, channels.all]  # the sums are without them, so that their zero points count here
     apart[:, ~np.isin(channels.all, channels.exact)] = 0
     return shifted, scales, np.concatenate([points, _padded(apart, channels)], axis=1)
 
