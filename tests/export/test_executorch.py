@@ -163,12 +163,16 @@ def test_with_rounding_it_is_close(case):
 
 
 def test_layers_multiply_by_what_is_stored(case, monkeypatch):
-    """Each product of an identity is its weight: to the bit but where a value is tuned, and close there."""
+    """Each product of an identity is its weight: to the bit but where a value is tuned, and close there. XNNPACK keeps
+    the scales of 4 bits in bfloat16, which has to hold them.
+    """
     monkeypatch.setattr(xnn_product, "_rounded", lambda x: x)
     c, values = case.contents, case.around()[1]
     dequantized = Dequantized(case, c.decoder, c.quantization, c.layout, values, c.outliers)
     blocks = {block.layer: block for block in c.layout.blocks()}
     for linear in c.decoder.linears():
+        scales = torch.from_numpy(case.read(f"{linear.name}.scales")).float()
+        assert c.quantization.weight_bits == 8 or torch.equal(scales.bfloat16().float(), scales), linear.name
         channels = xnn_product.few_channels([linear], c.layout, c.unrounded)
         few = xnn_product.Few(linear.columns, channels, c.quantization, None)
         product = xnn_product.Product(linear, c.layout, case.read, c.quantization, channels)
@@ -177,19 +181,12 @@ def test_layers_multiply_by_what_is_stored(case, monkeypatch):
         if sensitive is not None:
             tuned[sensitive.index(c.layout.scope)] = True
             spread = xnn_product.Spread(sensitive, blocks[linear.name], c.layout.scope)(torch.from_numpy(values)[None])
-        weight = product(*few(torch.eye(linear.columns)[None]), spread)[0].numpy().T
+        zero, identity = torch.zeros(1, 1, 1), torch.eye(linear.columns)[None]
+        made = product(*few(identity, zero, few.lent.float()), zero, product.lent.float(), spread)
+        weight = made[0].numpy().T
         expected = dequantized(f"{linear.name}.weight").numpy()
         assert (weight == expected)[~tuned].all(), linear.name
         assert np.abs(weight - expected)[tuned].max(initial=0) <= 1e-6, linear.name
-
-
-def test_scales_are_what_xnnpack_holds(case):
-    """It keeps scales of 4 bits in bfloat16, and others in fp32."""
-    if case.contents.quantization.weight_bits == 8:
-        pytest.skip("scales of 8 bits are fp32")
-    for linear in case.contents.decoder.linears():
-        scales = torch.from_numpy(case.read(f"{linear.name}.scales")).float()
-        assert torch.equal(scales.bfloat16().float(), scales), linear.name
 
 
 def test_rows_of_the_tables_are_what_is_stored(case):
