@@ -127,7 +127,7 @@ def test_executorch_alone(cli, export, stand_in, files):
     assert "step.pte" in bundle.manifest.files
     assert not {"weights.bin", "step.onnx"} & bundle.manifest.files.keys()
     assert bundle.manifest.quantization.accuracy_level == 4
-    assert bundle.manifest.graphs[0].bounds == {"T": 256, "tokens": 8192}, "the context is shorter than the default"
+    assert bundle.manifest.graphs[0].bounds == {"T": 256, "tokens": 4096}, "the context is shorter than the default"
     assert cli("verify", out).code == 0
     refused(cli(*tune_arguments(bundle, files)), "no graph for engine onnx (it has: executorch)", "--engine onnx")
 

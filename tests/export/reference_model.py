@@ -6,6 +6,7 @@ values.safetensors, and ends in transformers' own modelling code.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def bundle_layout(bundle: Bundle) -> Layout:
     )
 
 
-def unpack(arrays: dict[str, np.ndarray], name: str, columns: int) -> np.ndarray:
+def unpack(arrays: Mapping[str, np.ndarray], name: str, columns: int) -> np.ndarray:
     """Dequantize by the format's definition, in float64."""
     scales, points = arrays[f"{name}.scales"], arrays[f"{name}.zero_points"]
     codes = arrays.get(f"{name}.codes", arrays.get(f"{name}.rows"))
@@ -46,11 +47,17 @@ def unpack(arrays: dict[str, np.ndarray], name: str, columns: int) -> np.ndarray
 
 def dequantized_model(checkpoint: Path, bundle: Bundle) -> Any:
     """transformers' model of `checkpoint` with every weight replaced by what the bundle's graph holds."""
-    model = load_whole(find_source(str(checkpoint)))
     proto = onnx.load(bundle.directory / "step.onnx", load_external_data=False)
     load_external_data_for_model(proto, str(bundle.directory))
     arrays = {t.name: onnx.numpy_helper.to_array(t) for t in proto.graph.initializer}
-    apart = outlier_channels(proto.graph)
+    return model_with(checkpoint, arrays, outlier_channels(proto.graph))
+
+
+def model_with(checkpoint: Path, arrays: Mapping[str, np.ndarray], apart: Mapping[str, np.ndarray]) -> Any:
+    """transformers' model of `checkpoint` with every weight replaced by what `arrays` hold of it, as weights.bin has
+    them; `apart` names the input channels of 8-bit weights that are stored apart.
+    """
+    model = load_whole(find_source(str(checkpoint)))
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             module = name.removesuffix(".weight")
