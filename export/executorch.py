@@ -85,7 +85,7 @@ def _program(step: Step, values: int, bounds: Mapping[str, int]) -> ExecutorchPr
     planned = {name: Bounded(bounds, inputs) for name, inputs in METHODS.items()}
     config = ExecutorchBackendConfig(
         sym_shape_eval_pass=planned,
-        memory_planning_pass=MemoryPlanningPass(alloc_graph_input=False),  # type: ignore[arg-type]
+        memory_planning_pass=MemoryPlanningPass(alloc_graph_input=False),
     )
     return edge.to_executorch(config)
 
@@ -97,7 +97,8 @@ def _traced(
     dims = {name: Dim(name, min=1, max=most[name]) for name in TRACED}
     given, dynamic = [], []
     for kind, shape in inputs.values():
-        given.append(torch.zeros([sizes.get(str(d), d) for d in shape], dtype=getattr(torch, kind)))  # type: ignore[misc]
+        known = [sizes[d] if isinstance(d, str) else d for d in shape]
+        given.append(torch.zeros(known, dtype=getattr(torch, kind)))
         dynamic.append({i: dims[d] for i, d in enumerate(shape) if isinstance(d, str) and d in dims})
     return export(module.eval(), tuple(given), dynamic_shapes=tuple(dynamic), strict=False)
 

@@ -80,7 +80,7 @@ def _content(stage: Stage) -> str:
 def _traced(module: torch.nn.Module, stage: Stage, largest: int) -> ExportedProgram:
     """`module`, which takes the inputs of `stage`, with no size over `largest`."""
     dims = {name: Dim(name, min=1, max=largest) for name in TRACED}
-    inputs = tuple(torch.zeros([TRACED.get(str(d), d) for d in shape]) for shape in stage.inputs)  # type: ignore[misc]
+    inputs = tuple(torch.zeros([TRACED[d] if isinstance(d, str) else d for d in shape]) for shape in stage.inputs)
     dynamic = tuple({i: dims[d] for i, d in enumerate(shape) if isinstance(d, str)} for shape in stage.inputs)
     return export(module.eval(), inputs, dynamic_shapes=(dynamic,), strict=False)
 

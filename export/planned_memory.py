@@ -77,7 +77,7 @@ class Bounded(PassBase):
 
     def _symbols(self, graph_module: Any) -> dict[str, Any]:
         """torch's name of each free dimension."""
-        found = {}
+        found: dict[str, Any] = {}
         for node in graph_module.graph.nodes:
             if node.op == "placeholder" and node.name in self._inputs:
                 _, shape = self._inputs[node.name]

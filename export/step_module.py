@@ -148,6 +148,9 @@ class Block(torch.nn.Module):
 class Step(torch.nn.Module):
     """`forward` is the step: docs/bundle.md states inputs and outputs. E is 1 in its inputs."""
 
+    cos: torch.Tensor
+    sin: torch.Tensor
+
     def __init__(
         self, decoder: Decoder, layout: Layout, read: Read, quantization: Quantization,
         outliers: Mapping[str, np.ndarray], longest: int, lower: Lower,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,6 +39,9 @@ class Stage(torch.nn.Module):
 
 class Norm(torch.nn.Module):
     """RMS norm, in two parts: rows with a mean square of 1, and the weights, which whoever uses them may fold in."""
+
+    weight: torch.Tensor
+    mean: torch.Tensor
 
     def __init__(self, weight: np.ndarray, eps: float) -> None:
         super().__init__()
@@ -77,9 +81,10 @@ class _Layers(Stage):
 
     def take(self, *shapes: Shape) -> None:
         """The stage takes tensors of `shapes`, zeros [E, 1, 1], `lent` in fp32, and the values of its layers."""
-        sizes = [p.place.shape[1] * p.lent.shape[1] for p in self.products.values() if p.sensitive is not None]
+        layers: list[Any] = [layer for layer in self.products.values() if layer.sensitive is not None]
+        values: list[Shape] = [("E", layer.place.shape[1] * layer.lent.shape[1]) for layer in layers]
         lent: list[Shape] = [tuple(x.shape) for x in self.lent]
-        self.inputs = [*shapes, ("E", 1, 1), *lent, *(("E", size) for size in sizes)]
+        self.inputs = [*shapes, ("E", 1, 1), *lent, *values]
         del self._make
 
     def product(self, key: str, h: tuple[torch.Tensor, torch.Tensor], left: Left) -> torch.Tensor:
@@ -157,6 +162,8 @@ class Turn(Stage):
 
     cos and sin come last, [Q, 1, d], or `by_sequence` [N, Q, 1, d].
     """
+
+    quarter: torch.Tensor
 
     def __init__(
         self, decoder: Decoder, read: Read, turned: Sequence[tuple[int, str]], passing: bool, by_sequence: bool

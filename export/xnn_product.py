@@ -70,6 +70,10 @@ class Few(torch.nn.Module):
     With `weight`, that of a norm, the input is the norm's without it, and it is applied here.
     """
 
+    sums: torch.Tensor | None
+    keep: torch.Tensor
+    weight: torch.Tensor | None
+
     def __init__(
         self, columns: int, channels: FewChannels, quantization: Quantization, weight: torch.Tensor | None
     ) -> None:
@@ -96,6 +100,12 @@ class Few(torch.nn.Module):
 
 class Product(torch.nn.Module):
     """One layer, on what `Few` makes of its input."""
+
+    codes: torch.Tensor
+    scales: torch.Tensor
+    points: torch.Tensor
+    place: torch.Tensor
+    bias: torch.Tensor | None
 
     def __init__(
         self, linear: Linear, layout: Layout, read: Read, quantization: Quantization, channels: FewChannels
@@ -147,6 +157,8 @@ class Product(torch.nn.Module):
 
 class Spread(torch.nn.Module):
     """The values of a layer among all values, as its product takes them."""
+
+    index: torch.Tensor | None
 
     def __init__(self, sensitive: SensitiveLayer, block: Block, scope: str) -> None:
         super().__init__()

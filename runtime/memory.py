@@ -11,7 +11,7 @@ from pathlib import Path
 from .config import TuneConfig
 from .errors import NotEnoughRoom
 from .examples import Example
-from .manifest import Manifest
+from .manifest import Graph, Manifest
 
 PROCESS = 88_000_000
 """bytes of the command's process with its libraries loaded, before any model"""
@@ -22,6 +22,12 @@ WORDS = 4096
 EVALUATION = 1024
 """tokens of an evaluation batch at most"""
 FLOAT = 4
+CHILD = 585_000_000
+"""bytes of ExecuTorch's child process with torch and the other libraries loaded, before any model"""
+PLANNED_WIDTHS = 9
+"""hidden states that the memory plan of an ExecuTorch graph has room for, for each token of its bounds"""
+PLANNED_WORDS = 1024
+"""words whose logits that plan has room for, beside what comes of them"""
 
 
 @dataclass(frozen=True)
@@ -39,15 +45,30 @@ class Estimate:
         return self.process + self.weights + self.activations + self.values
 
 
-def estimate(manifest: Manifest, batch: int, tokens: int, scored: int = 1, directions: int = 1) -> Estimate:
-    """The memory of a run under ONNX Runtime, for B = `batch` examples of T = `tokens` tokens with S = `scored` label
-    positions: the larger of a step's and an evaluation's.
+def estimate(
+    manifest: Manifest, batch: int, tokens: int, scored: int = 1, directions: int = 1, engine: str = "onnx"
+) -> Estimate:
+    """The memory of a run on `engine`, child process included, for B = `batch` examples of T = `tokens` tokens with S =
+    `scored` label positions: the larger of a step's and an evaluation's.
     """
     perturbations = 2 * directions
     steps = _activations(manifest, perturbations * batch, tokens, scored)
     evaluation = _activations(manifest, max(1, EVALUATION // tokens), tokens, scored)
-    values = FLOAT * manifest.values.count * (4 + 4 * perturbations)
-    return Estimate(PROCESS, _weights(manifest), max(steps, evaluation), values)
+    activations, values = max(steps, evaluation), FLOAT * manifest.values.count * (4 + 4 * perturbations)
+    graph = next((graph for graph in manifest.graphs if graph.engine == engine), None)
+    if engine == "executorch" and graph is not None:
+        weights = manifest.files[graph.file].bytes
+        return Estimate(PROCESS + CHILD, weights, activations + _planned(manifest, graph), 2 * values)
+    return Estimate(PROCESS, _weights(manifest), activations, values)
+
+
+def _planned(manifest: Manifest, graph: Graph) -> int:
+    """What an ExecuTorch graph takes for the largest pass of its bounds, whatever is run: hidden states, the values as
+    layers take them, and logits.
+    """
+    tokens, rows = graph.bounds.get("tokens", 0), graph.bounds.get("P", 0)
+    states = tokens * (PLANNED_WIDTHS * manifest.model.hidden_size + 2 * PLANNED_WORDS)
+    return FLOAT * (states + rows * manifest.values.count)
 
 
 def _weights(manifest: Manifest) -> int:
@@ -91,15 +112,18 @@ def available_bytes() -> int | None:
     return min(found, default=None)
 
 
-def check_memory(manifest: Manifest, examples: Sequence[Example], config: TuneConfig) -> None:
-    """Raises NotEnoughRoom if a run on `examples` would need more memory than there is."""
+def check_memory(manifest: Manifest, examples: Sequence[Example], config: TuneConfig, engine: str) -> None:
+    """Raises NotEnoughRoom if a run on `examples` with `engine` would need more memory than there is."""
     tokens, scored = max(len(e.tokens) for e in examples), max(len(e.positions) for e in examples)
     batch = min(config.batch, len(examples))
-    needed, free = estimate(manifest, batch, tokens, scored, config.directions).total, available_bytes()
+    needed = estimate(manifest, batch, tokens, scored, config.directions, engine).total
+    free = available_bytes()
     if examples[0].answer is not None:
         needed += head_bytes(manifest, min(config.head_examples, len(examples)), len(examples[0].targets))
     if free is not None and needed > free:
+        planned = ", or export with a smaller --max-tokens" if engine == "executorch" else ""
         raise NotEnoughRoom(
             f"a step with {batch} examples of up to {tokens} tokens needs about {needed / 1e6:,.0f} MB, and"
-            f" {free / 1e6:,.0f} MB are free. Use a smaller --batch or shorter examples; --ignore-memory tries anyway."
+            f" {free / 1e6:,.0f} MB are free. Use a smaller --batch or shorter examples{planned}; --ignore-memory tries"
+            " anyway."
         )

@@ -112,7 +112,7 @@ def tune(
         check_head(job.task, job.bundle.manifest.model.hidden_size)
     _check_bounds(job, examples, held_out, config)
     if not ignore_memory:
-        check_memory(job.bundle.manifest, examples, config)
+        check_memory(job.bundle.manifest, examples, config, job.engine.name)
     initial_values = job.bundle.initial_values()
     _check_eps(initial_values, config.eps)
     if text := warning(job.bundle.manifest.estimator_of(job.engine.name), config.eps):

@@ -110,3 +110,23 @@ def test_memory_estimate_grows_with_what_a_step_holds(tiny_bundle):
     assert small < memory.estimate(manifest, 32, 64).total < memory.estimate(manifest, 32, 128).total
     assert memory.estimate(manifest, 16, 64, scored=50).total > small
     assert memory.estimate(manifest, 16, 64, directions=4).total > small
+
+
+def test_memory_estimate_of_executorch_grows_with_its_plan(two_engines):
+    manifest = two_engines[0].manifest
+    onnx, graph = manifest.graphs
+
+    def total(**bounds):
+        other = graph.model_copy(update={"bounds": {**graph.bounds, **bounds}})
+        return memory.estimate(manifest.model_copy(update={"graphs": [onnx, other]}), 4, 16, engine="executorch").total
+
+    assert total() > memory.estimate(manifest, 4, 16).total + memory.CHILD
+    assert total(tokens=1 << 20) - total(tokens=1 << 19) > (1 << 19) * 4 * 2 * memory.PLANNED_WORDS
+    assert total(P=64) > total()
+
+
+def test_memory_that_is_short_for_executorch_is_said_with_its_plan(two_engines, cli, files, monkeypatch):
+    monkeypatch.setattr(memory, "available_bytes", lambda: 500_000_000)
+    arguments = tune_arguments(two_engines[0], files, "--steps", 1)
+    refused(cli(*arguments, "--engine", "executorch"), "500 MB are free", "smaller --max-tokens", code=4)
+    assert cli(*arguments).code == 0

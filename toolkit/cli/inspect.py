@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from pocketzo.runtime.manifest import Estimator, Graph, Manifest
+    from pocketzo.runtime.memory import Estimate
     from rich.table import Table
 
 from .common import Debug, Json, percent, print_json, size
@@ -34,10 +35,15 @@ def inspect(
     opened = open_bundle(bundle, hashes=False)
     manifest = opened.manifest
     model, values = manifest.model, manifest.values
-    memory = estimate(manifest, batch, tokens)
+    memory = {graph.engine: estimate(manifest, batch, tokens, engine=graph.engine) for graph in manifest.graphs}
     total = sum(entry.bytes for entry in manifest.files.values())
     if json:
-        content = {"hash": opened.hash, "bytes": total, "memory_bytes": memory.total, **manifest.model_dump()}
+        content = {
+            "hash": opened.hash,
+            "bytes": total,
+            "memory_bytes": memory[manifest.graphs[0].engine].total,
+            **manifest.model_dump(),
+        }
         print_json(content)
         return
     console = Console(markup=False, highlight=False)
@@ -69,12 +75,7 @@ def inspect(
         ("engines", "; ".join(_engine(graph) for graph in manifest.graphs)),
         ("task", "none stored" if manifest.task is None else f"{manifest.task.kind} (default)"),
         ("size", f"{size(total)}: " + ", ".join(f"{n} {size(e.bytes)}" for n, e in manifest.files.items())),
-        (
-            "memory",
-            f"about {size(memory.total)} for a run with {batch} examples of {tokens} tokens a step: process"
-            f" {size(memory.process)}, weights {size(memory.weights)}, activations {size(memory.activations)}, values"
-            f" {size(memory.values)}",
-        ),
+        *_memory(memory, f"{batch} examples of {tokens} tokens"),
         ("hash", opened.hash),
     ]:
         facts.add_row(label, text)
@@ -94,6 +95,19 @@ def _engine(graph: Graph) -> str:
     return f"{graph.engine} {graph.minimum_engine_version} or later" + (
         f", at most {', '.join(bounds)}" if bounds else ""
     )
+
+
+def _memory(by_engine: dict[str, Estimate], step: str) -> list[tuple[str, str]]:
+    """What a run needs, a line an engine."""
+    rows: list[tuple[str, str]] = []
+    for engine, memory in by_engine.items():
+        which = f" on {engine}" if len(by_engine) > 1 else ""
+        text = (
+            f"about {size(memory.total)} for a run with {step} a step{which}: process {size(memory.process)}, weights"
+            f" {size(memory.weights)}, activations {size(memory.activations)}, values {size(memory.values)}"
+        )
+        rows.append(("" if rows else "memory", text))
+    return rows
 
 
 def _estimators(manifest: Manifest) -> dict[str, Estimator]:
