@@ -7,6 +7,7 @@ agree closely, and with it as well as int8 can.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -57,6 +58,8 @@ CASES = {
     },
 }
 """family, scope, bits of weights and of the embedding"""
+YARN = {"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 64}
+"""changes the size of cos and sin, too"""
 TOKENS, LONGEST = 512, 64
 """bounds of the graph that is lowered"""
 
@@ -121,7 +124,12 @@ def case(request, tmp_path_factory):
     """What is stored of a model of each kind."""
     name, scope, weight_bits, embedding_bits = CASES[request.param]
     folder = tmp_path_factory.mktemp("case")
-    return stored(folder, *FAMILIES[name], scope=scope, weight_bits=weight_bits, embedding_bits=embedding_bits)
+    model_type, changes = FAMILIES[name]
+    if (weight_bits, embedding_bits) != (4, 8):
+        changes = {**changes, "num_hidden_layers": 3}  # two with values
+    if name == "mistral":
+        changes = {**changes, "rope_parameters": YARN}
+    return stored(folder, model_type, changes, scope=scope, weight_bits=weight_bits, embedding_bits=embedding_bits)
 
 
 def computed(step: Step, batch: Batch, values: np.ndarray) -> list[np.ndarray]:
@@ -159,7 +167,7 @@ def test_with_rounding_it_is_close(case):
     scored = batch.label_ids >= 0
     expected = reference_nll(case.model, case.contents.layout, batch, values)[:, scored]
     difference = computed(case.step(), batch, values)[0][:, scored] - expected
-    assert 0 < np.sqrt(np.mean(difference**2)) <= 0.08 * np.std(expected)
+    assert 0.002 <= np.sqrt(np.mean(difference**2)) / np.std(expected) <= 0.08
 
 
 def test_layers_multiply_by_what_is_stored(case, monkeypatch):
@@ -205,20 +213,36 @@ PLANNED = [
 """what the sizes of tensors between the stages are products of, beside constants"""
 
 
+def check_planned(bounds: dict[str, int], sizes: dict[str, int]) -> None:
+    """Nothing in a pass of `sizes` is larger than at each of the corners."""
+    for expression in PLANNED:
+        size, largest = (
+            max(math.prod(c[n] for n in expression) for c in passes) for passes in ([sizes], corners(bounds))
+        )
+        assert size <= largest, (expression, bounds, sizes)
+
+
 @given(st.data())
 def test_no_pass_within_the_bounds_has_a_larger_tensor_than_planned(data):
     bounds = graph_bounds(data.draw(st.integers(1, 10**5), "tokens"), data.draw(st.integers(1, 2000), "length"))
     sizes, left = {"W": WORDS}, bounds["tokens"]
     for name in data.draw(st.permutations(["P", "B", "T"])):
-        sizes[name] = data.draw(st.integers(1, min(bounds[name], left)), name)
+        most = min(bounds[name], left)
+        sizes[name] = data.draw(st.just(most) | st.integers(1, most), name)
         left //= sizes[name]
     most = min(bounds["L"], bounds["tokens"] // (sizes["P"] * sizes["B"]))
     sizes["S"] = data.draw(st.integers(1, min(most, sizes["T"])), "S")
     sizes["L"] = sizes["S"] * data.draw(st.integers(1, most // sizes["S"]), "labels a position")
-    planned = corners(bounds)
-    for expression in PLANNED:
-        size, largest = (max(int(np.prod([c[n] for n in expression])) for c in x) for x in ([sizes], planned))
-        assert size <= largest, expression
+    check_planned(bounds, sizes)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "length", "sizes"),
+    [(4096, 300, "P1 B1024 T4 S4 L4"), (5000, 512, "P1 B10 T500 S500 L500"), (5000, 512, "P10 B1 T20 S1 L500")],
+)
+def test_passes_between_the_corners(tokens, length, sizes):
+    """Of sizes by which the bounds can be divided where they cannot by their own."""
+    check_planned(graph_bounds(tokens, length), {"W": WORDS, **{x[0]: int(x[1:]) for x in sizes.split()}})
 
 
 @dataclass
@@ -235,7 +259,14 @@ class Lowered:
 def lowered(tmp_path_factory):
     """A model of more words than a graph sums over at once, lowered."""
     folder = tmp_path_factory.mktemp("lowered")
-    found = stored(folder, "qwen3", {"vocab_size": 2304}, scope="weights", max_tokens=TOKENS, max_length=LONGEST)
+    found = stored(
+        folder,
+        "qwen3",
+        {"vocab_size": 2304, "num_hidden_layers": 3},
+        scope="weights",
+        max_tokens=TOKENS,
+        max_length=LONGEST,
+    )
     with recorded_sizes() as sizes:
         graph = write_step(folder, found, found.contents)
     decoder = found.contents.decoder
