@@ -83,5 +83,5 @@ def _contents(config: Any, decoder: Decoder, layout: Layout, values: np.ndarray,
         ),
         calibration=Calibration(source="none", sha256="0" * 64, windows=1, window_tokens=1),
         quantization=QUANTIZATION, density=DENSITY, per_layer=False, first_layer=round(SKIPPED * decoder.layers),
-        captured=0.0, eligible_weights=weights, task=None, outliers={},
+        captured=0.0, eligible_weights=weights, task=None, outliers={}, unrounded={},
     )  # fmt: skip

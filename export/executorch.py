@@ -19,6 +19,7 @@ from executorch.exir import (
     to_edge_transform_and_lower,
 )
 from executorch.exir.passes import MemoryPlanningPass
+from pocketzo.runtime.errors import bad_input
 from pocketzo.runtime.manifest import Graph, Tensor
 from torch.export import Dim, ExportedProgram, export
 
@@ -50,8 +51,10 @@ TRACED = {"P": 2, "B": 3, "T": 12, "S": 4, "L": 8, "W": 600}
 def write_step(folder: Path, store: WeightsFile, contents: Contents) -> Graph:
     """Lower the step of `contents`, with its weights in `store`, and write it into `folder`.
 
-    Returns the manifest's description, with the bounds that memory was planned for.
+    Returns the manifest's description, with the bounds that memory was planned for. Raises BadInput if the groups of
+    4-bit weights do not fill a layer's input.
     """
+    _check_groups(contents)
     decoder, layout = contents.decoder, contents.layout
     bounds = graph_bounds(contents.max_tokens, contents.max_length)
     with _quiet(), torch.no_grad():
@@ -75,6 +78,17 @@ def write_step(folder: Path, store: WeightsFile, contents: Contents) -> Graph:
         ],
         bounds=bounds,
     )
+
+
+def _check_groups(contents: Contents) -> None:
+    size = contents.quantization.group_size
+    for linear in contents.decoder.linears() if size else ():
+        if linear.columns % size:
+            bad_input(
+                f"--engine executorch: {linear.name}",
+                f"its input has {linear.columns} channels, and XNNPACK takes groups of {size} only",
+                "Use --weight-bits 8 or --engine onnx",
+            )
 
 
 def _program(step: Step, values: int, bounds: Mapping[str, int]) -> ExecutorchProgramManager:
