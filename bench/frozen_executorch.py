@@ -12,7 +12,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from pocketzo.export.contents import Contents
+from pocketzo.export.contents import Contents, Progress
 from pocketzo.export.engines import WRITERS
 from pocketzo.export.executorch import write_step
 from pocketzo.export.layout import Layout, SensitiveLayer
@@ -29,15 +29,15 @@ class Frozen(Layout):
         return None
 
 
-def write_both(folder: Path, store: WeightsFile, contents: Contents, beside: Path) -> Graph:
+def write_both(folder: Path, store: WeightsFile, contents: Contents, progress: Progress, beside: Path) -> Graph:
     """Write step.pte into `folder`, and without its branches into `beside`."""
     beside.mkdir(parents=True, exist_ok=True)
     layout = Frozen(contents.layout.scope, contents.layout.layers)
     write_step(beside, store, replace(contents, layout=layout))
-    return write_step(folder, store, contents)
+    return write_step(folder, store, contents, progress)
 
 
 if __name__ == "__main__":
     beside = Path(sys.argv.pop(1))
-    WRITERS["executorch"] = lambda folder, store, contents: write_both(folder, store, contents, beside)
+    WRITERS["executorch"] = lambda *given: write_both(*given, beside)
     main()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -36,16 +37,18 @@ UNFITTED_EPS = 1e-3
 
 
 def assemble(
-    folder: Path, store: WeightsFile, contents: Contents, started: Callable[[str], None] = lambda engine: None
+    folder: Path,
+    store: WeightsFile,
+    contents: Contents,
+    progress: Callable[[str, int, int], None] = lambda engine, units, total: None,
 ) -> Manifest:
     """Write every file of the bundle but weights.bin into `folder`, the manifest last.
 
-    `started` is told the engine whose graph is being written.
+    `progress` is told the engine whose graph is being written, and how far it is (`Progress`).
     """
     graphs = []
     for engine in contents.engines:
-        started(engine)
-        graphs.append(WRITERS[engine](folder, store, contents))
+        graphs.append(WRITERS[engine](folder, store, contents, partial(progress, engine)))
     entries = np.concatenate([layer.entries for layer in contents.layout.layers])
     write_tensors(folder / VALUES, {"values": contents.values, "entries": entries, "sensitivity": contents.sensitivity})
     (folder / TOKENIZER).write_text(contents.tokenizer_json, encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,9 @@ from .layout import Layout
 
 MAX_TOKENS, MAX_LENGTH = 4096, 512
 """defaults of what a graph of fixed memory takes: P * B * T of a pass, and T (or the context, if that is shorter)"""
+
+Progress = Callable[[int, int], None]
+"""told how many more units of a graph are done, and of how many in all: 0 and 0 (unknown) or the total at its start"""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import onnx_ir as ir
 from pocketzo.runtime.errors import UsageError
 from pocketzo.runtime.manifest import Graph, Tensor
 
-from .contents import Contents
+from .contents import Contents, Progress
 from .graph import CONTRIB, OPSET, build_step
 from .weights_file import WeightsFile
 
@@ -18,8 +18,9 @@ STEP = "step.onnx"
 MINIMUM_ONNXRUNTIME = "1.29.0"
 
 
-def write_onnx(folder: Path, store: WeightsFile, contents: Contents) -> Graph:
+def write_onnx(folder: Path, store: WeightsFile, contents: Contents, progress: Progress) -> Graph:
     """Write step.onnx, which refers to `store`, into `folder`."""
+    progress(0, 0)
     model = build_step(contents.decoder, contents.layout, store, contents.quantization, contents.outliers)
     ir.save(model, folder / STEP)
     return Graph(
@@ -33,14 +34,14 @@ def write_onnx(folder: Path, store: WeightsFile, contents: Contents) -> Graph:
     )
 
 
-def write_executorch(folder: Path, store: WeightsFile, contents: Contents) -> Graph:
+def write_executorch(folder: Path, store: WeightsFile, contents: Contents, progress: Progress) -> Graph:
     """Write step.pte, which holds its weights, into `folder`."""
     from .executorch import write_step  # its libraries take seconds to import, and most exports do without them
 
-    return write_step(folder, store, contents)
+    return write_step(folder, store, contents, progress)
 
 
-WRITERS: dict[str, Callable[[Path, WeightsFile, Contents], Graph]] = {
+WRITERS: dict[str, Callable[[Path, WeightsFile, Contents, Progress], Graph]] = {
     "onnx": write_onnx,
     "executorch": write_executorch,
 }

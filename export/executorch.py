@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -23,7 +23,7 @@ from pocketzo.runtime.errors import bad_input
 from pocketzo.runtime.manifest import Graph, Tensor
 from torch.export import Dim, ExportedProgram, export
 
-from .contents import Contents
+from .contents import Contents, Progress
 from .lowering import CONFIG, Lowering
 from .planned_memory import WORDS, Bounded, graph_bounds
 from .step_module import LogSum, Step
@@ -44,21 +44,29 @@ METHODS: dict[str, Inputs] = {
 }
 """inputs of the step, and of what sums over more words than it takes"""
 OUTPUTS: dict[str, list[str]] = {"nll": ["P", "B", "L"], "hidden": ["P", "B", "S", "H"]}
+STAGES = 5
+"""of a block"""
 TRACED = {"P": 2, "B": 3, "T": 12, "S": 4, "L": 8, "W": 600}
 """sizes of the inputs that the step is traced with: none is 1, and no two that may differ are equal"""
 
 
-def write_step(folder: Path, store: WeightsFile, contents: Contents) -> Graph:
+def write_step(
+    folder: Path, store: WeightsFile, contents: Contents, progress: Progress = lambda units, total: None
+) -> Graph:
     """Lower the step of `contents`, with its weights in `store`, and write it into `folder`.
 
-    Returns the manifest's description, with the bounds that memory was planned for. Raises BadInput if the groups of
+    `progress` counts stages, and the program around them as if it were some more. Returns the manifest's description,
+    with the bounds that memory was planned for. Raises BadInput if the groups of
     4-bit weights do not fill a layer's input.
     """
     _check_groups(contents)
     decoder, layout = contents.decoder, contents.layout
-    bounds = graph_bounds(contents.max_tokens, contents.max_length)
+    bounds, stages = graph_bounds(contents.max_tokens, contents.max_length), STAGES * decoder.layers
+    total = stages + stages // 4
+    progress(0, total)
     with _quiet(), torch.no_grad():
-        step = Step(decoder, layout, store.read, contents.quantization, contents.unrounded, bounds["T"], Lowering())
+        lower = Lowering(lambda units: progress(units, total))
+        step = Step(decoder, layout, store.read, contents.quantization, contents.unrounded, bounds["T"], lower)
         program = _program(step.eval(), layout.count, bounds)
     with (folder / STEP).open("wb") as file:
         program.write_to_file(file)
@@ -117,16 +125,14 @@ def _traced(
     return export(module.eval(), tuple(given), dynamic_shapes=tuple(dynamic), strict=False)
 
 
-class _quiet(AbstractContextManager[None]):
+@contextmanager
+def _quiet() -> Iterator[None]:
     """torch and ExecuTorch warn of what their next versions will do."""
-
-    def __enter__(self) -> None:
-        self._level = logging.root.manager.disable
-        self._caught = warnings.catch_warnings()
-        self._caught.__enter__()
-        warnings.simplefilter("ignore")
-        logging.disable(logging.WARNING)
-
-    def __exit__(self, *error: object) -> None:
-        logging.disable(self._level)
-        self._caught.__exit__(None, None, None)
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)

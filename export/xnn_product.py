@@ -71,6 +71,7 @@ class Few(torch.nn.Module):
     """
 
     sums: torch.Tensor | None
+    missing: torch.Tensor | None
     keep: torch.Tensor
     weight: torch.Tensor | None
 
@@ -84,18 +85,22 @@ class Few(torch.nn.Module):
         size = quantization.group_size
         sums = torch.eye(columns // size).repeat_interleave(size, 1) if size else None
         self.register_buffer("sums", sums)
+        left_out = pick * (1 - keep)[:, None]
+        self.register_buffer("missing", None if sums is None else sums @ left_out)
         self.register_buffer("keep", keep if weight is None else keep * weight)
         self.lent = pick.to(torch.int8)
         self.register_buffer("weight", None if weight is None else pick.T @ weight)
 
     def forward(self, x: torch.Tensor, zero: torch.Tensor, pick: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """x [E, R, C] gives the same with 0 in the exact channels, and [E, R, F] with F few channels: the sums of each
-        group of the first, then the exact and the tuned channels. `zero` [E, 1, 1] gives constants its size; `pick` is
+        whole group, then the exact and the tuned channels. `zero` [E, 1, 1] gives constants its size; `pick` is
         `lent` in fp32.
         """
         pick = pick if self.weight is None else pick * self.weight
         kept, few = x * self.keep, torch.bmm(x, pick + zero)
-        return kept, few if self.sums is None else torch.cat([F.linear(kept, self.sums), few], dim=-1)
+        if self.sums is None or self.missing is None:
+            return kept, few
+        return kept, torch.cat([F.linear(kept, self.sums) + F.linear(few, self.missing), few], dim=-1)
 
 
 class Product(torch.nn.Module):
@@ -120,7 +125,7 @@ class Product(torch.nn.Module):
         self.register_buffer("points", torch.zeros(scales.shape, dtype=torch.int8))
         self.register_buffer("bias", torch.from_numpy(read(f"{linear.name}.bias")) if linear.bias else None)
         held = torch.from_numpy(np.ascontiguousarray(static.T))
-        # With 4 bits these are products of so few digits that fp16 has them.
+        # With 4 bits these are products of a scale of 8 digits and a whole number of 3, which fp16 has.
         half = held.half()
         self.lent = half if torch.equal(half.float(), held) else held
         """[F, C_out], what frozen weights give the few channels"""
@@ -194,7 +199,7 @@ def _four_bits(linear: Linear, read: Read, channels: FewChannels) -> tuple[np.nd
     held = Quantized.unpack(codes, scales, zero_points, linear.columns, 4)
     shifted, scales = held.codes.astype(np.int8) - np.int8(MIDDLE), held.scales.astype(np.float32)
     points = (MIDDLE - held.zero_points.astype(np.float32)) * scales
-    apart = held.dequantize()[:, channels.all]  # the sums are without them, so that their zero points count here
+    apart = (shifted * np.repeat(scales, held.group_size, axis=1))[:, channels.all]
     apart[:, ~np.isin(channels.all, channels.exact)] = 0
     return shifted, scales, np.concatenate([points, _padded(apart, channels)], axis=1)
 

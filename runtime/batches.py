@@ -53,12 +53,13 @@ def evaluation_batches(
     examples: Sequence[Example], tokens: int = 1024, bounds: Mapping[str, int] = MappingProxyType({})
 ) -> Iterator[list[int]]:
     """Every index once, longest first, in batches of at most `tokens` padded tokens (or one example), and within an
-    engine's `bounds` on "B" and "tokens".
+    engine's `bounds` on "B" and "tokens", which is that of labels too.
     """
     tokens = min(tokens, bounds.get("tokens", tokens))
+    labels = max((len(e.targets) or 1 for e in examples), default=1)
     order = sorted(range(len(examples)), key=lambda i: (-len(examples[i].tokens), i))
     while order:
         size = max(1, tokens // len(examples[order[0]].tokens))
-        size = min(size, bounds.get("B", size))
+        size = max(1, min(size, bounds.get("B", size), bounds.get("tokens", size * labels) // labels))
         yield order[:size]
         order = order[size:]

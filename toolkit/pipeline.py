@@ -216,7 +216,7 @@ class _Export:
             if path.name != WEIGHTS:  # left by an export that was killed
                 path.unlink()
         contents = self._contents(values, golden)
-        manifest = assemble(folder, store, contents, lambda engine: self._stages.start(f"Graph for {engine}", 0))
+        manifest = assemble(folder, store, contents, self._graph_progress)
         self._stages.start("Gradient", 0)
         batch = eps_batch(tokens, opened.decoder.vocabulary)
         gradient = work.once("gradient", lambda: {"gradient": value_gradient(decoder, layout, batch)})["gradient"]
@@ -226,6 +226,12 @@ class _Export:
             verdicts.append(verdict)
         set_eps(folder, manifest, curves)
         return verdicts
+
+    def _graph_progress(self, engine: str, units: int, total: int) -> None:
+        if units:
+            self._stages.advance(units)
+        else:
+            self._stages.start(f"Graph for {engine}", total)
 
     def _tried(
         self, name: str, bundle: Bundle, out: Path, gradient: np.ndarray, batch: Batch, values: np.ndarray

@@ -17,7 +17,8 @@ NAMES = ("onnx", "executorch")
 class Engine(Protocol):
     """A stock inference engine holding the step graph of a bundle.
 
-    `bounds` are the largest sizes that a pass may have, by letter, and under "tokens" P * B * T; none means any size.
+    `bounds` are the largest sizes that a pass may have, by letter, and under "tokens" P * B * T and P * B * L; none
+    means any size.
     """
 
     name: str

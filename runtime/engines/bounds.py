@@ -10,15 +10,17 @@ from collections.abc import Mapping, Sequence
 from ..errors import BadInput
 from ..examples import Batch, Example
 
-LARGER = "export again with larger bounds"
 MEANING = {
     "P": ("perturbations", "Use fewer --directions"),
     "B": ("examples", "Use a smaller --batch"),
-    "T": ("tokens an example", "Use shorter texts"),
-    "S": ("scored positions an example", "Use shorter texts"),
-    "L": ("labels an example", "Use fewer labels or shorter texts"),
+    "T": ("tokens an example", "Use shorter texts, or export again with a larger --max-length"),
+    "S": ("scored positions an example", "Use shorter texts, or export again with a larger --max-length"),
+    "L": ("labels an example", "Use fewer labels or shorter texts, or export again with a larger --max-length"),
     "W": ("words that compete for a label", "Use fewer labels"),
-    "tokens": ("tokens in all perturbations and examples", "Use a smaller --batch or shorter texts"),
+    "tokens": (
+        "tokens (or labels) in all perturbations and examples",
+        "Use a smaller --batch or shorter texts, or export again with a larger --max-tokens",
+    ),
 }
 
 
@@ -28,8 +30,7 @@ def check_bounds(bounds: Mapping[str, int], sizes: Mapping[str, int], what: obje
         if size > bounds.get(letter, size):
             meaning, fix = MEANING[letter]
             raise BadInput(
-                f"{what}: {size:,} {meaning} ({letter}), and the graph takes at most {bounds[letter]:,}. {fix}, or"
-                f" {LARGER}."
+                f"{what}: {size:,} {meaning} ({letter}), and the graph takes at most {bounds[letter]:,}. {fix}."
             )
 
 

@@ -33,9 +33,9 @@ class StandIn(OnnxEngine):
         return there._replace(nll=np.round(there.nll, self.digits))
 
 
-def write_stand_in(folder, store, contents):
+def write_stand_in(folder, store, contents, progress):
     """The ONNX graph, in a file that holds its weights; the bounds are what the command line said."""
-    like = write_onnx(folder, store, contents)
+    like = write_onnx(folder, store, contents, progress)
     if "onnx" not in contents.engines:
         (folder / like.file).unlink()
     model = build_step(contents.decoder, contents.layout, store, contents.quantization, contents.outliers)

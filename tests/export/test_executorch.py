@@ -107,7 +107,7 @@ def stored(folder: Path, model_type: str, changes: dict[str, Any], **options: An
     checkpoint, found = folder / "tiny", []
     make_checkpoint(checkpoint, model_type, **changes)
 
-    def recorded(_, store, contents):
+    def recorded(_, store, contents, progress):
         found.append(Stored(checkpoint, contents, {name: store.read(name) for name in store.regions}))
         raise Stop
 

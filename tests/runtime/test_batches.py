@@ -18,6 +18,11 @@ def test_an_epoch_shows_each_example_at_most_once_in_full_batches(lengths, batch
     assert len(set(seen)) == len(seen) == len(lengths) // size * size
 
 
+def test_many_labels_stay_within_the_bounds_of_an_engine():
+    examples = [Example([0] * 5, [0], [0] * 150, "") for _ in range(100)]
+    assert [len(b) for b in evaluation_batches(examples, bounds={"B": 1024, "tokens": 4096})] == [27, 27, 27, 19]
+
+
 def test_padding_is_at_most_a_tenth_where_random_batches_waste_more():
     import numpy as np
 
