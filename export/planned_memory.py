@@ -12,11 +12,10 @@ from typing import Any
 
 from executorch.exir.pass_base import PassBase, PassResult
 from executorch.exir.tensor import TensorSpec
+from pocketzo.runtime.memory import PLANNED_WORDS as WORDS
 from torch.utils._pytree import tree_flatten
 
 PERTURBATIONS, EXAMPLES = 64, 1024
-WORDS = 1024
-"""words whose logits a program computes at once"""
 
 
 def graph_bounds(tokens: int, length: int) -> dict[str, int]:

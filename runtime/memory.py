@@ -27,7 +27,7 @@ CHILD = 585_000_000
 PLANNED_WIDTHS = 9
 """hidden states that the memory plan of an ExecuTorch graph has room for, for each token of its bounds"""
 PLANNED_WORDS = 1024
-"""words whose logits that plan has room for, beside what comes of them"""
+"""words whose logits that graph computes at once, and its plan has room for, beside what comes of them"""
 
 
 @dataclass(frozen=True)
