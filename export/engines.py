@@ -7,10 +7,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import onnx_ir as ir
-from pocketzo.runtime.errors import UsageError
+from pocketzo.runtime.errors import UsageError, bad_input
 from pocketzo.runtime.manifest import Graph, Tensor
 
 from .contents import Contents, Progress
+from .decoder import Decoder
 from .graph import CONTRIB, OPSET, build_step
 from .weights_file import WeightsFile
 
@@ -55,6 +56,19 @@ def check_engines(engines: Sequence[str]) -> None:
             raise UsageError(f"--engine {engine}: not known. Use one of: {', '.join(WRITERS)}.")
     if "executorch" in engines and find_spec("executorch") is None:
         raise UsageError("--engine executorch: its package is missing: pip install 'pocketzo[host,executorch]'.")
+
+
+def check_groups(engines: Sequence[str], decoder: Decoder, group_size: int) -> None:
+    """Raises BadInput if groups of `group_size` weights (0: none) leave some of a layer's input over, and XNNPACK is to
+    multiply by them.
+    """
+    for linear in decoder.linears() if group_size and "executorch" in engines else ():
+        if linear.columns % group_size:
+            bad_input(
+                f"--engine executorch: {linear.name}",
+                f"its input has {linear.columns} channels, and XNNPACK takes whole groups of {group_size} only",
+                "Use --weight-bits 8 or --engine onnx",
+            )
 
 
 def _tensor(value: ir.Value) -> Tensor:

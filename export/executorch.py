@@ -19,7 +19,6 @@ from executorch.exir import (
     to_edge_transform_and_lower,
 )
 from executorch.exir.passes import MemoryPlanningPass
-from pocketzo.runtime.errors import bad_input
 from pocketzo.runtime.manifest import Graph, Tensor
 from torch.export import Dim, ExportedProgram, export
 
@@ -56,10 +55,8 @@ def write_step(
     """Lower the step of `contents`, with its weights in `store`, and write it into `folder`.
 
     `progress` counts stages, and the program around them as if it were some more. Returns the manifest's description,
-    with the bounds that memory was planned for. Raises BadInput if the groups of
-    4-bit weights do not fill a layer's input.
+    with the bounds that memory was planned for.
     """
-    _check_groups(contents)
     decoder, layout = contents.decoder, contents.layout
     bounds, stages = graph_bounds(contents.max_tokens, contents.max_length), STAGES * decoder.layers
     total = stages + stages // 4
@@ -86,17 +83,6 @@ def write_step(
         ],
         bounds=bounds,
     )
-
-
-def _check_groups(contents: Contents) -> None:
-    size = contents.quantization.group_size
-    for linear in contents.decoder.linears() if size else ():
-        if linear.columns % size:
-            bad_input(
-                f"--engine executorch: {linear.name}",
-                f"its input has {linear.columns} channels, and XNNPACK takes groups of {size} only",
-                "Use --weight-bits 8 or --engine onnx",
-            )
 
 
 def _program(step: Step, values: int, bounds: Mapping[str, int]) -> ExecutorchProgramManager:

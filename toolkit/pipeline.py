@@ -15,7 +15,7 @@ from pocketzo.export.assemble import WEIGHTS, assemble, set_eps
 from pocketzo.export.contents import MAX_LENGTH, MAX_TOKENS, Contents
 from pocketzo.export.decoder import Decoder
 from pocketzo.export.dequantized import Dequantized
-from pocketzo.export.engines import check_engines
+from pocketzo.export.engines import check_engines, check_groups
 from pocketzo.export.eps import DIRECTIONS, GRID, Once, eps_batch, eps_curve
 from pocketzo.export.golden import golden_vectors
 from pocketzo.export.layerwise import Layerwise, block_of
@@ -108,6 +108,7 @@ def export_bundle(
     opened = open_checkpoint(source)
     first = first_layer(config, opened.decoder)
     max_length(config, opened.decoder)
+    check_groups(config.engines, opened.decoder, _quantization(config).group_size)
     if task is not None:
         _check_task(task, opened)
     tokens = min(config.window_tokens, opened.decoder.context_tokens)

@@ -15,6 +15,7 @@ from pocketzo.runtime.bundle import open_bundle
 from pocketzo.runtime.engines.onnx import OnnxEngine
 from pocketzo.runtime.errors import BadInput
 
+from ..conftest import make_checkpoint
 from .test_bad_input import refused
 from .test_export_resume import OPTIONS, contents, work_of
 from .test_flow import tune_arguments
@@ -236,3 +237,15 @@ def test_executorch_itself(cli, export, files):
                         "--values", files / "run/best.safetensors", "--engine", engine, "--json")  # fmt: skip
         assert json.loads(evaluated.out) == json.loads(tuned.out)["best"]
     assert losses["executorch"] == pytest.approx(losses["onnx"], abs=0.1)
+
+
+def test_a_layer_that_groups_do_not_fill_is_refused_before_the_work(cli, stand_in, tmp_path, monkeypatch):
+    from pocketzo.toolkit import pipeline
+
+    def begun(*given):
+        raise AssertionError("the work has begun")
+
+    monkeypatch.setattr(pipeline, "_measure", begun)
+    make_checkpoint(tmp_path / "odd", intermediate_size=100)
+    done = cli("export", tmp_path / "odd", "--out", tmp_path / "bundle", *BOTH)
+    refused(done, "down_proj: its input has 100 channels", "groups of 32", "--weight-bits 8 or --engine onnx")
