@@ -44,7 +44,7 @@ class Sets:
     def __init__(self, checkpoint: Path, root: Path, validation: int) -> None:
         self._root, self._validation = root, validation
         opened = open_checkpoint(find_source(str(checkpoint)))
-        self._backend = opened.tokenizer.backend_tokenizer
+        self._backend = opened.tokenizer.backend
         self._tokenizer = Tokenizer(self._backend)
         self._decoder, self._eos = opened.decoder, opened.tokenizer.eos_token_id
 

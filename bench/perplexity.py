@@ -139,7 +139,7 @@ def main() -> None:
     opened = open_whole(options.model)
     opened.model.requires_grad_(False)
     characters = options.windows * TOKENS * 12
-    ids = opened.tokenizer.backend_tokenizer.encode(
+    ids = opened.tokenizer.backend.encode(
         options.text.read_text(encoding="utf-8")[:characters], add_special_tokens=False
     ).ids
     text = np.array(ids[: options.windows * TOKENS]).reshape(-1, TOKENS)

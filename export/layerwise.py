@@ -48,14 +48,25 @@ def weights_of(block: Any, names: Iterable[str]) -> dict[str, torch.nn.Parameter
 
 
 class Layerwise:
-    """The decoder of a transformers configuration over the tensors that `tensor` gives, on `device`."""
+    """The decoder of a transformers configuration over the tensors that `tensor` gives, on `device`.
 
-    def __init__(self, config: Any, tensor: TensorOf, device: torch.device | str = "cpu") -> None:
+    `frequencies` (fp32 [head_dim / 2]), where given, replace the configuration's rotary ones.
+    """
+
+    def __init__(
+        self,
+        config: Any,
+        tensor: TensorOf,
+        device: torch.device | str = "cpu",
+        frequencies: np.ndarray | None = None,
+    ) -> None:
         model = skeleton(config)
         self.config, self.layers = config, len(model.model.layers)
         self._tensor, self.device = tensor, torch.device(device)
         self._blocks, self._norm = model.model.layers, model.model.norm
         self._rotary = type(model.model.rotary_emb)(config=config).to(self.device)
+        if frequencies is not None:
+            self._rotary.inv_freq.copy_(torch.from_numpy(frequencies))
         self._head = f"{EMBEDDING if config.tie_word_embeddings else HEAD}.weight"
 
     def embedded(self, ids: np.ndarray) -> torch.Tensor:

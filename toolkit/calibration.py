@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from pocketzo.export.golden import TOKENS as GOLDEN_TOKENS
 from pocketzo.runtime.errors import bad_input
 from pocketzo.runtime.files import decode_text, read_file
 from pocketzo.runtime.manifest import Calibration
+
+from .checkpoint import ModelTokenizer
 
 BUILT_IN = "built-in"
 
@@ -23,13 +24,15 @@ def read_text(path: Path | None) -> tuple[str, str]:
     return decode_text(read_file(path, what), path, what), path.name
 
 
-def windows(text: str, source: str, tokenizer: Any, count: int, tokens: int) -> tuple[np.ndarray, Calibration]:
+def windows(
+    text: str, source: str, tokenizer: ModelTokenizer, count: int, tokens: int
+) -> tuple[np.ndarray, Calibration]:
     """Cut the start of `text` into at most `count` windows, int64 [windows, tokens], and describe them.
 
     Raises BadInput if the text is shorter than one window.
     """
     # A window is about five characters a token; the margin keeps a large file from being tokenized whole.
-    ids = tokenizer.backend_tokenizer.encode(text[: count * tokens * 16], add_special_tokens=False).ids
+    ids = tokenizer.backend.encode(text[: count * tokens * 16], add_special_tokens=False).ids
     # The golden vectors are cut from the same tokens.
     if len(ids) < max(tokens, GOLDEN_TOKENS):
         bad_input(

@@ -159,7 +159,7 @@ def _measure(
     opened: Checkpoint, rule: Rule, tokens: np.ndarray, work: WorkFolder, processes: Processes, stages: Stages
 ) -> Sensitivity | None:
     """Sensitivity and importance for the main process; None for the others, whose work folders go."""
-    decoder = Layerwise(opened.config, opened.tensor, processes.device)
+    decoder = Layerwise(opened.config, opened.tensor, processes.device, opened.decoder.inverse_frequencies)
     measuring = SensitivityPass(decoder, rule, tokens, work, processes)
     if not processes.any(processes.main and MEASURED in work):
         stages.start("Sensitivity", measuring.units)
@@ -210,7 +210,8 @@ class _Export:
         self._stages.start("Golden vectors", 0)
         opened, layout, work = self._opened, self._mask.layout, self._work
         tensor = Dequantized(store, opened.decoder, self._quantization, layout, values, self._outliers)
-        decoder, tokens = Layerwise(opened.config, tensor), self._tokens.reshape(-1)
+        decoder = Layerwise(opened.config, tensor, frequencies=opened.decoder.inverse_frequencies)
+        tokens = self._tokens.reshape(-1)
         golden = work.once("golden", lambda: golden_vectors(decoder, layout, values, tokens))
         folder = work.path / BUNDLE
         for path in folder.iterdir():
@@ -268,15 +269,15 @@ class _Export:
         return storing.run(self._stages.advance)
 
     def _contents(self, values: np.ndarray, golden: dict[str, np.ndarray]) -> Contents:
-        decoder, template = self._opened.decoder, self._opened.tokenizer.chat_template
+        decoder, tokenizer = self._opened.decoder, self._opened.tokenizer
         return Contents(
             decoder=decoder,
             layout=self._mask.layout,
             values=values,
             sensitivity=self._mask.sensitivity,
             golden=golden,
-            tokenizer_json=self._opened.tokenizer.backend_tokenizer.to_str(),
-            chat_template=template if isinstance(template, str) else None,
+            tokenizer_json=tokenizer.backend.to_str(),
+            chat_template=tokenizer.chat_template,
             model=Model(
                 name=self._opened.source.name,
                 family=self._opened.config.model_type,
@@ -289,7 +290,7 @@ class _Export:
                 vocabulary=decoder.vocabulary,
                 context_tokens=decoder.context_tokens,
                 tied_embedding=decoder.tied_embedding,
-                eos_token_id=self._opened.tokenizer.eos_token_id,
+                eos_token_id=tokenizer.eos_token_id,
             ),
             calibration=self._calibration,
             quantization=self._quantization,
@@ -338,5 +339,5 @@ def _quantization(config: ExportConfig) -> Quantization:
 
 def _check_task(task: dict[str, Any], opened: Checkpoint) -> None:
     """Raises BadInput if the task does not fit the model's tokenizer."""
-    backend = Backend.from_str(opened.tokenizer.backend_tokenizer.to_str())
+    backend = Backend.from_str(opened.tokenizer.backend.to_str())
     make_task(task, "--task", Tokenizer(backend), opened.decoder.vocabulary, opened.tokenizer.eos_token_id)

@@ -1,0 +1,58 @@
+"""Opening a checkpoint: a Hugging Face folder, a hub id, or a GGUF file."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from pocketzo.export.decoder import Decoder, read_decoder
+from pocketzo.export.layerwise import TensorOf, rotary_embedding
+from pocketzo.runtime.errors import bad_input
+
+from .folder import read_folder
+from .gguf_file import read_gguf
+from .source import Source, find_source
+from .tokenizer import ModelTokenizer
+from .whole import load_whole
+
+__all__ = ["Checkpoint", "ModelTokenizer", "Source", "find_source", "load_whole", "open_checkpoint"]
+
+
+@dataclass
+class Checkpoint:
+    """An opened checkpoint: configuration, decoder description, tokenizer, and its tensors by name, fp32 each."""
+
+    source: Source
+    config: Any
+    decoder: Decoder
+    tokenizer: ModelTokenizer
+    tensor: TensorOf
+    shapes: dict[str, Any]
+    """of all tensors, a tied table once"""
+
+    @property
+    def parameters(self) -> int:
+        """Parameters of the model, a tied table counted once."""
+        return sum(math.prod(shape) for shape in self.shapes.values())
+
+
+def open_checkpoint(source: Source) -> Checkpoint:
+    """Read the configuration and the tokenizer, and find every tensor; each is read when it is asked for.
+
+    No code of the checkpoint is run. Raises BadInput if the architecture is not supported, or a tensor or the
+    tokenizer is missing.
+    """
+    where = source.where
+    parts = read_gguf(source) if source.gguf else read_folder(source)
+    config, tokenizer = parts.config, parts.tokenizer
+    if (largest := max(tokenizer.backend.get_vocab(with_added_tokens=True).values())) >= config.vocab_size:
+        bad_input(
+            where,
+            f"its tokenizer has token {largest}, and the model's vocabulary ends at {config.vocab_size - 1}",
+            "Use the tokenizer that belongs to the model",
+        )
+    rotary = rotary_embedding(config)
+    frequencies = rotary.inv_freq.float().numpy() if parts.frequencies is None else parts.frequencies
+    decoder = read_decoder(config, frequencies, float(getattr(rotary, "attention_scaling", 1.0)), where)
+    return Checkpoint(source, config, decoder, tokenizer, parts.tensor, parts.shapes)

@@ -1,0 +1,23 @@
+"""Reading a Hugging Face folder."""
+
+from __future__ import annotations
+
+from pocketzo.export.decoder import check_family
+from pocketzo.export.layerwise import skeleton
+
+from .parts import Parts
+from .source import Source
+from .tensors import StoredTensors
+from .tokenizer import open_tokenizer
+from .whole import loading
+
+
+def read_folder(source: Source) -> Parts:
+    """The parts of a checkpoint in a folder. Raises BadInput as `open_checkpoint` does."""
+    where = source.where
+    with loading(where) as transformers:
+        config = transformers.AutoConfig.from_pretrained(source.folder, local_files_only=True, trust_remote_code=False)
+        check_family(config, where)
+        shapes = {name: tensor.shape for name, tensor in skeleton(config).named_parameters()}
+    tensor = StoredTensors(source.weights, shapes, bool(config.tie_word_embeddings), where)
+    return Parts(config, tensor, shapes, open_tokenizer(source))
