@@ -120,13 +120,17 @@ def read_decoder(config: Any, inverse_frequencies: np.ndarray, rotary_scale: flo
     check_family(config, where)
     window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
     context = config.max_position_embeddings
+    head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    if len(inverse_frequencies) * 2 != head_dim:
+        why = f"its rotary embedding turns {len(inverse_frequencies) * 2} of the {head_dim} channels of a head"
+        bad_input(where, why, "Models that turn all of them are supported")
     return Decoder(
         vocabulary=config.vocab_size,
         hidden=config.hidden_size,
         layers=config.num_hidden_layers,
         heads=config.num_attention_heads,
         kv_heads=config.num_key_value_heads,
-        head_dim=getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads,
+        head_dim=head_dim,
         intermediate=config.intermediate_size,
         norm_eps=config.rms_norm_eps,
         tied_embedding=bool(config.tie_word_embeddings),

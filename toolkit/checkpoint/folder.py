@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pocketzo.export.decoder import check_family
 from pocketzo.export.layerwise import skeleton
+from pocketzo.runtime.files import read_json
 
+from .configuration import check_configuration
 from .parts import Parts
 from .source import Source
 from .tensors import StoredTensors
@@ -15,6 +17,7 @@ from .whole import loading
 def read_folder(source: Source) -> Parts:
     """The parts of a checkpoint in a folder. Raises BadInput as `open_checkpoint` does."""
     where = source.where
+    check_configuration(read_json(source.folder / "config.json", "model configuration"), where)
     with loading(where) as transformers:
         config = transformers.AutoConfig.from_pretrained(source.folder, local_files_only=True, trust_remote_code=False)
         check_family(config, where)
