@@ -18,7 +18,9 @@ from pocketzo.runtime.manifest import (
     FileEntry,
     Golden,
     Graph,
+    HeldOut,
     Manifest,
+    Reading,
     Task,
     Values,
     seal,
@@ -60,13 +62,22 @@ def assemble(
     return manifest
 
 
-def set_eps(folder: Path, manifest: Manifest, curves: Mapping[str, list[EpsPoint]]) -> None:
-    """Write the manifest again with the eps that was fitted on each engine and the curve that it was chosen from."""
+def set_measured(
+    folder: Path,
+    manifest: Manifest,
+    curves: Mapping[str, list[EpsPoint]],
+    reading: Reading | None,
+    held_out: HeldOut | None,
+) -> None:
+    """Write the manifest again with what was measured since: the eps that was fitted on each engine and the curve that
+    it was chosen from, another's reading of the checkpoint, and the price of quantization.
+    """
     fitted = {engine: {"eps": best_eps(curve), "eps_curve": curve} for engine, curve in curves.items()}
     first, *others = manifest.graphs
     graphs = [first, *(graph.model_copy(update=fitted[graph.engine]) for graph in others)]
     estimator = manifest.estimator.model_copy(update=fitted[first.engine])
-    _write_manifest(folder, manifest.model_copy(update={"estimator": estimator, "graphs": graphs}))
+    measured = {"estimator": estimator, "graphs": graphs, "reading": reading, "held_out": held_out}
+    _write_manifest(folder, manifest.model_copy(update=measured))
 
 
 def _write_manifest(folder: Path, manifest: Manifest) -> None:

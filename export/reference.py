@@ -49,6 +49,22 @@ def layerwise_nll(decoder: Layerwise, layout: Layout, batch: Batch, values: np.n
             return np.stack([label_nll(norm(at_labels(x, batch)), head, batch).numpy() for x in rows])
 
 
+def sequence_nll(decoder: Layerwise, windows: np.ndarray) -> np.ndarray:
+    """The nll of every token but the first, fp64 [windows, T - 1] in nats, of `windows` (int64 [windows, T])."""
+    with torch.no_grad():
+        rows = [decoder.embedded(window[None]) for window in windows]
+        for i in range(decoder.layers):
+            with decoder.block(i) as block:
+                rows = [decoder.run(block, x) for x in rows]
+        with decoder.last() as (norm, head):
+            return np.stack([_next_nll(norm(x[0, :-1]), head, w[1:]) for x, w in zip(rows, windows, strict=True)])
+
+
+def _next_nll(hidden: torch.Tensor, head: torch.Tensor, targets: np.ndarray) -> np.ndarray:
+    logits = torch.nn.functional.linear(hidden, head).double()
+    return torch.nn.functional.cross_entropy(logits, torch.from_numpy(targets), reduction="none").numpy()
+
+
 def value_gradient(decoder: Layerwise, layout: Layout, batch: Batch) -> np.ndarray:
     """The gradient of the mean loss of `batch` by the values, fp32 [K], at the values that `decoder`'s weights hold."""
     inputs = [decoder.embedded(batch.input_ids)]

@@ -26,6 +26,7 @@ Text = Annotated[str, Field(max_length=1000)]
 Count = Annotated[int, Field(ge=0, lt=2**40)]
 Positive = Annotated[int, Field(gt=0, lt=2**40)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 BoundName = Annotated[str, Field(pattern=r"^[A-Za-z]{1,16}$")]
 
@@ -128,7 +129,7 @@ class EpsPoint(_Strict):
     """
 
     eps: PositiveFloat
-    error: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    error: NotNegative
     correlation: Annotated[float, Field(ge=-1, le=1)]
 
 
@@ -171,6 +172,26 @@ class Golden(_Strict):
     tolerance: dict[Text, PositiveFloat] = Field(max_length=16)
 
 
+class Reading(_Strict):
+    """How another implementation read the checkpoint: the largest difference of a token's nll (nats) from ours, on the
+    unquantized weights. `by` is its name and version; or why there was none, and then no difference.
+    """
+
+    by: Text
+    tokens: Positive
+    difference: NotNegative | None
+
+
+class HeldOut(_Strict):
+    """Mean nll (nats a token) of calibration text that sensitivity was not measured on: with the checkpoint's weights,
+    and with the bundle's on each engine. What is between them is the price of quantization.
+    """
+
+    tokens: Positive
+    checkpoint: NotNegative
+    engines: dict[Text, NotNegative] = Field(max_length=16)
+
+
 class Task(BaseModel):
     """The default task, as a task file writes it; its kind decides what else it holds."""
 
@@ -190,6 +211,8 @@ class Manifest(_Strict):
     graphs: list[Graph] = Field(min_length=1, max_length=16)
     estimator: Estimator
     golden: Golden
+    reading: Reading | None = None
+    held_out: HeldOut | None = None
     task: Task | None
     files: dict[FileName, FileEntry] = Field(max_length=64)
 

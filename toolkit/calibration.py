@@ -14,6 +14,8 @@ from pocketzo.runtime.manifest import Calibration
 from .checkpoint import ModelTokenizer
 
 BUILT_IN = "built-in"
+HELD_OUT, LEAST = 8, 32
+"""windows that are kept for the price of quantization, and the fewest tokens that say anything of it"""
 
 
 def read_text(path: Path | None) -> tuple[str, str]:
@@ -31,8 +33,7 @@ def windows(
 
     Raises BadInput if the text is shorter than one window.
     """
-    # A window is about five characters a token; the margin keeps a large file from being tokenized whole.
-    ids = tokenizer.backend.encode(text[: count * tokens * 16], add_special_tokens=False).ids
+    ids = _ids(text, tokenizer, count * tokens)
     # The golden vectors are cut from the same tokens.
     if len(ids) < max(tokens, GOLDEN_TOKENS):
         bad_input(
@@ -44,3 +45,20 @@ def windows(
     array = np.array(ids[: found * tokens], dtype=np.int64).reshape(found, tokens)
     digest = hashlib.sha256(text.encode()).hexdigest()
     return array, Calibration(source=source, sha256=digest, windows=found, window_tokens=tokens)
+
+
+def held_out(text: str, tokenizer: ModelTokenizer, calibration: Calibration, tokens: int) -> np.ndarray:
+    """At most HELD_OUT windows of at most `tokens` that follow those of `calibration` in `text`, int64 [windows, T].
+
+    Of what is shorter than a window one shorter window is made; none if hardly anything is left.
+    """
+    seen = calibration.windows * calibration.window_tokens
+    ids = _ids(text, tokenizer, seen + HELD_OUT * tokens)[seen:]
+    length = min(tokens, len(ids))
+    count = min(HELD_OUT, len(ids) // length) if length >= LEAST else 0
+    return np.array(ids[: count * length], dtype=np.int64).reshape(count, length)
+
+
+def _ids(text: str, tokenizer: ModelTokenizer, count: int) -> list[int]:
+    # A token is about five characters; the margin keeps a large file from being tokenized whole.
+    return tokenizer.backend.encode(text[: count * 16], add_special_tokens=False).ids

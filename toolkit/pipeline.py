@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
-from pocketzo.export.assemble import WEIGHTS, assemble, set_eps
+from pocketzo.export.assemble import WEIGHTS, assemble, set_measured
 from pocketzo.export.contents import MAX_LENGTH, MAX_TOKENS, Contents
 from pocketzo.export.decoder import Decoder
 from pocketzo.export.dequantized import Dequantized
@@ -25,19 +26,20 @@ from pocketzo.export.staging import check_destination, publish
 from pocketzo.export.weights_file import WeightsFile
 from pocketzo.runtime import __version__
 from pocketzo.runtime.bundle import Bundle, open_bundle
-from pocketzo.runtime.engines import open_engine
+from pocketzo.runtime.engines import Engine, open_engine
 from pocketzo.runtime.errors import DiskFull, Interrupted, PocketzoError, UsageError, bad_input
-from pocketzo.runtime.examples import Batch
 from pocketzo.runtime.files import disk_errors
-from pocketzo.runtime.manifest import Calibration, EpsPoint, Model, Quantization
+from pocketzo.runtime.manifest import Calibration, HeldOut, Model, Quantization, Reading
 from pocketzo.runtime.tasks import make_task
 from pocketzo.runtime.tokenizer import Tokenizer
 from pocketzo.runtime.verify import Verdict, verify
 from tokenizers import Tokenizer as Backend
 
-from .calibration import read_text, windows
+from .calibration import held_out, read_text, windows
 from .checkpoint import Checkpoint, Source, find_source, open_checkpoint
+from .independent import check_reading
 from .mask import Rule, check_density, choose_mask
+from .price import artifact_nll, checkpoint_nll
 from .processes import Processes
 from .room import needed_bytes, size_of, work_path
 from .rounding import OUTLIERS, outlier_channels
@@ -119,10 +121,14 @@ def export_bundle(
     needed = needed_bytes(opened, calibration_windows, rule, len(config.engines)) - size_of(path)
     check_destination(out, force, needed)
     with _kept_if_stopped(out, WorkFolder(path, _key(source, config, text, processes))) as work:
+        reading = _read_by_another(opened, calibration_windows, work, stages) if processes.main else None
         found = _measure(opened, rule, calibration_windows, work, processes, stages)
         if found is None:
             return None
-        export = _Export(opened, rule, config, first, found, calibration_windows, calibration, task, work, stages)
+        unseen = held_out(text, opened.tokenizer, calibration, min(tokens, max_length(config, opened.decoder)))
+        export = _Export(
+            opened, rule, config, first, found, calibration_windows, calibration, unseen, reading, task, work, stages
+        )
         verdicts = export.build(out)
         publish(work.path / BUNDLE, out)
         work.remove()
@@ -153,6 +159,18 @@ def _key(source: Source, config: ExportConfig, text: str, processes: Processes) 
     settings = {**asdict(config), "calibration": hashlib.sha256(text.encode()).hexdigest()}
     content = [__version__, files, settings, processes.rank, processes.count]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _read_by_another(opened: Checkpoint, tokens: np.ndarray, work: WorkFolder, stages: Stages) -> Reading:
+    """What another implementation makes of the checkpoint. Raises BadInput if it is not what we make of it."""
+    stages.start("Independent reading", 0)
+
+    def read() -> dict[str, np.ndarray]:
+        found = check_reading(opened, tokens.reshape(-1), work.path)
+        text = found.model_dump_json().encode()
+        return {"reading": np.frombuffer(text, dtype=np.uint8)}
+
+    return Reading.model_validate_json(work.once("reading", read)["reading"].tobytes())
 
 
 def _measure(
@@ -190,10 +208,13 @@ class _Export:
         found: Sensitivity,
         tokens: np.ndarray,
         calibration: Calibration,
+        unseen: np.ndarray,
+        reading: Reading | None,
         task: dict[str, Any] | None,
         work: WorkFolder,
         stages: Stages,
     ) -> None:
+        self._unseen, self._reading = unseen, reading
         self._opened, self._config, self._first, self._task = opened, config, first, task
         self._tokens, self._calibration, self._work, self._stages = tokens, calibration, work, stages
         self._mask, self._importance = choose_mask(found.statistics, rule), found.importance
@@ -222,11 +243,14 @@ class _Export:
         self._stages.start("Gradient", 0)
         batch = eps_batch(tokens, opened.decoder.vocabulary)
         gradient = work.once("gradient", lambda: {"gradient": value_gradient(decoder, layout, batch)})["gradient"]
-        bundle, verdicts, curves = open_bundle(folder, hashes=False), [], {}
+        bundle, verdicts, curves, prices = open_bundle(folder, hashes=False), [], {}, {}
         for name in self._config.engines:
-            verdict, curves[name] = self._tried(name, bundle, out, gradient, batch, values)
+            engine, verdict = self._opened_engine(name, bundle, out)
             verdicts.append(verdict)
-        set_eps(folder, manifest, curves)
+            self._stages.start(f"Fitting eps on {name}", len(GRID) * DIRECTIONS)
+            curves[name] = eps_curve(engine, gradient, batch, values, self._stages.advance, self._once(name))
+            prices[name] = self._price(engine, values)
+        set_measured(folder, manifest, curves, self._reading, self._held_out(prices))
         return verdicts
 
     def _graph_progress(self, engine: str, units: int, total: int) -> None:
@@ -235,10 +259,8 @@ class _Export:
         else:
             self._stages.start(f"Graph for {engine}", total)
 
-    def _tried(
-        self, name: str, bundle: Bundle, out: Path, gradient: np.ndarray, batch: Batch, values: np.ndarray
-    ) -> tuple[Verdict, list[EpsPoint]]:
-        """The golden vectors' verdict on engine `name`, and the curve that its eps is chosen from."""
+    def _opened_engine(self, name: str, bundle: Bundle, out: Path) -> tuple[Engine, Verdict]:
+        """Engine `name` and the golden vectors' verdict on it. Raises PocketzoError if they fail."""
         self._stages.start(f"Golden vectors on {name}", 0)
         engine = open_engine(name, bundle)
         verdict = verify(bundle, engine)
@@ -248,8 +270,31 @@ class _Export:
                 f" limit is {verdict.tolerance:g}; the bundle was not written. This is a fault in pocketzo or the"
                 " engine."
             )
-        self._stages.start(f"Fitting eps on {name}", len(GRID) * DIRECTIONS)
-        return verdict, eps_curve(engine, gradient, batch, values, self._stages.advance, self._once(name))
+        return engine, verdict
+
+    def _price(self, engine: Engine, values: np.ndarray) -> float:
+        """Mean nll of the held-out text on `engine`; NaN if there is none."""
+        if not len(self._unseen):
+            return math.nan
+        self._stages.start(f"Held-out text on {engine.name}", len(self._unseen))
+        vocabulary = self._opened.decoder.vocabulary
+
+        def measure() -> dict[str, np.ndarray]:
+            nll = artifact_nll(engine, self._unseen, values, vocabulary, self._stages.advance)
+            return {"nll": np.array([nll])}
+
+        return self._once(engine.name)("held-out-nll", measure)["nll"].item()
+
+    def _held_out(self, prices: dict[str, float]) -> HeldOut | None:
+        """What the weights of the checkpoint give on the held-out text, beside `prices`."""
+        if not len(self._unseen):
+            return None
+        self._stages.start("Held-out text", 0)
+        kept = self._work.once(
+            "held-out-checkpoint", lambda: {"nll": np.array([checkpoint_nll(self._opened, self._unseen)])}
+        )
+        scored = self._unseen.size - len(self._unseen)
+        return HeldOut(tokens=scored, checkpoint=kept["nll"].item(), engines=prices)
 
     def _once(self, engine: str) -> Once:
         """Keeps what is measured on `engine`, under names that say which one."""

@@ -38,7 +38,9 @@ def own_eps(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def as_before_engines(content: dict[str, Any]) -> None:
-    """A manifest without the fields that came with the second engine."""
+    """A manifest without the fields that came with the second engine, and after it."""
+    for name in ("reading", "held_out"):
+        del content[name]
     for graph in content["graphs"]:
         for name in ("bounds", "eps", "eps_curve"):
             del graph[name]

@@ -61,6 +61,7 @@ def test_bundle_from_before_there_were_several_engines(copy):
     bundle = open_bundle(copy)
     graph = bundle.graph("onnx")
     assert (graph.bounds, graph.eps, graph.eps_curve) == ({}, None, [])
+    assert (bundle.manifest.reading, bundle.manifest.held_out) == (None, None)
     assert bundle.manifest.estimator_of("onnx") == bundle.manifest.estimator
     assert verify(bundle, open_engine("onnx", bundle)).passed
 
@@ -125,6 +126,12 @@ def test_file_name_that_is_a_path(copy, name):
         (lambda m: m["estimator"]["eps_curve"][0].update(error=-1), "field estimator.eps_curve.0.error"),
         (lambda m: m["estimator"]["eps_curve"][0].update(correlation=2), "field estimator.eps_curve.0.correlation"),
         (lambda m: m["quantization"].update(embedding_bits=5), "field quantization.embedding_bits"),
+        (lambda m: m["reading"].update(difference=-1), "field reading.difference"),
+        (lambda m: m["reading"].update(difference="small"), "field reading.difference"),
+        (lambda m: m["reading"].pop("by"), "field reading.by"),
+        (lambda m: m["held_out"].update(checkpoint=-1), "field held_out.checkpoint"),
+        (lambda m: m["held_out"]["engines"].update(onnx=None), "field held_out.engines.onnx"),
+        (lambda m: m["held_out"].update(tokens=0), "field held_out.tokens"),
         (lambda m: m["values"].update(first_layer=-1), "field values.first_layer"),
         (lambda m: m["values"].update(count=7), "values.count is 7"),
         (lambda m: m["values"]["blocks"][0].update(offset=1), "expected at 0"),

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from .source import Source
 
 
-def load_whole(source: Source) -> Any:
-    """transformers' own model of the whole checkpoint in fp32. Raises BadInput as `open_checkpoint` does."""
+def load_whole(source: Source, **options: Any) -> Any:
+    """transformers' own model of the whole checkpoint in fp32; `options` go to its loader.
+
+    Raises BadInput as `open_checkpoint` does.
+    """
     where = source.where
     with loading(where) as transformers:
         config = transformers.AutoConfig.from_pretrained(
@@ -33,6 +36,7 @@ def load_whole(source: Source) -> Any:
             output_loading_info=True,
             attn_implementation="sdpa",
             **source.options,
+            **options,
         )
     if missing := sorted(info["missing_keys"]):
         bad_input(where, f"lacks {len(missing)} tensors, such as {missing[0]}", "Copy the checkpoint again")

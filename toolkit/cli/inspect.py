@@ -71,6 +71,8 @@ def inspect(
             f"{values.calibration.source}: {values.calibration.windows} windows of"
             f" {values.calibration.window_tokens} tokens",
         ),
+        ("reading", reading_text(manifest)),
+        ("quantization", price_text(manifest)),
         *_perturbations(manifest),
         ("engines", "; ".join(_engine(graph) for graph in manifest.graphs)),
         ("task", "none stored" if manifest.task is None else f"{manifest.task.kind} (default)"),
@@ -87,6 +89,26 @@ def inspect(
         of = block.columns if values.scope == "channels" else block.rows * block.columns
         table.add_row(block.layer, f"{block.entries:,}", f"{of:,}", f"{block.count:,}")
     console.print(table)
+
+
+def reading_text(manifest: Manifest) -> str:
+    """Who else read the checkpoint, and how near to ours."""
+    reading = manifest.reading
+    if reading is None:
+        return "not compared with another one (the bundle says nothing of it)"
+    if reading.difference is None:
+        return f"not compared with another one: {reading.by}"
+    return f"as {reading.by} reads it, within {reading.difference:.1e} nats a token on {reading.tokens} tokens"
+
+
+def price_text(manifest: Manifest) -> str:
+    """What the bundle's weights cost on text that nothing was measured on."""
+    held = manifest.held_out
+    if held is None:
+        return "its price is not known: no text was held out"
+    bits = manifest.quantization.weight_bits
+    costs = ", ".join(f"{nll - held.checkpoint:+.3f} nats a token on {name}" for name, nll in held.engines.items())
+    return f"{bits} bits cost {costs}, from {held.checkpoint:.3f} ({held.tokens:,} tokens of held-out text)"
 
 
 def _engine(graph: Graph) -> str:

@@ -174,6 +174,10 @@ final class Fields {
     return numberOf(content, where, x -> x > 0, "must be greater than 0");
   }
 
+  static double notNegativeNumber(Object content, String where) throws Wrong {
+    return numberOf(content, where, x -> x >= 0, "must not be negative");
+  }
+
   private static double numberOf(Object content, String where, DoublePredicate good, String limits) throws Wrong {
     if (!(content instanceof Number)) {
       throw new Wrong(where, "must be a number");

@@ -6,7 +6,8 @@ import java.util.Map;
 /**
  * manifest.json, schema 1: the contract between the host that exports a bundle and the device that trains on it.
  *
- * <p>docs/bundle.md describes every field. {@code task} is the default task as a task file writes it, or null.
+ * <p>docs/bundle.md describes every field. {@code task} is the default task as a task file writes it, or null; {@code
+ * reading} and {@code heldOut} are null in bundles that say nothing of them.
  */
 public record Manifest(
     String pocketzoVersion,
@@ -16,6 +17,8 @@ public record Manifest(
     List<Graph> graphs,
     Estimator estimator,
     Golden golden,
+    Reading reading,
+    HeldOut heldOut,
     Map<String, Object> task,
     Map<String, FileEntry> files) {
   public static final int SCHEMA = 1;
@@ -114,6 +117,19 @@ public record Manifest(
 
   /** Self-test vectors; {@code tolerance} is the largest absolute difference of nll (nats) that an engine may show. */
   public record Golden(String file, Map<String, Double> tolerance) {}
+
+  /**
+   * How another implementation read the checkpoint: the largest difference of a token's nll (nats) from the exporter's,
+   * on the unquantized weights. {@code by} is its name and version; or why there was none, and then the difference is
+   * null.
+   */
+  public record Reading(String by, long tokens, Double difference) {}
+
+  /**
+   * Mean nll (nats a token) of calibration text that sensitivity was not measured on: with the checkpoint's weights, and
+   * with the bundle's on each engine.
+   */
+  public record HeldOut(long tokens, double checkpoint, Map<String, Double> engines) {}
 
   /** The estimator with the eps that was fitted on {@code engine}, or with the common one if it has none of its own. */
   public Estimator estimatorOf(String engine) {

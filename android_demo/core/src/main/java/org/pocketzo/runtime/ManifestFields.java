@@ -27,6 +27,8 @@ final class ManifestFields {
             fields.list("graphs", 1, 16, ManifestFields::graph),
             estimator(fields.inner("estimator")),
             golden(fields.inner("golden")),
+            reading(fields.take("reading", null), "reading"),
+            heldOut(fields.take("held_out", null), "held_out"),
             task(fields.take("task"), "task"),
             fields.map("files", 64, Fields.FILE_NAME, ManifestFields::file));
     fields.end();
@@ -181,7 +183,7 @@ final class ManifestFields {
     Manifest.EpsPoint point =
         new Manifest.EpsPoint(
             Fields.positiveNumber(fields.take("eps"), fields.at("eps")),
-            fields.number("error", x -> x >= 0, "must not be negative"),
+            Fields.notNegativeNumber(fields.take("error"), fields.at("error")),
             fields.number("correlation", x -> x >= -1 && x <= 1, "must be from -1 to 1"));
     fields.end();
     return point;
@@ -192,6 +194,35 @@ final class ManifestFields {
         new Manifest.Golden(fields.fileName("file"), fields.map("tolerance", 16, ANY, Fields::positiveNumber));
     fields.end();
     return golden;
+  }
+
+  private static Manifest.Reading reading(Object content, String where) throws Fields.Wrong {
+    if (content == null) {
+      return null;
+    }
+    Fields fields = new Fields(content, where);
+    Object difference = fields.take("difference");
+    Manifest.Reading reading =
+        new Manifest.Reading(
+            fields.text("by"),
+            fields.positive("tokens"),
+            difference == null ? null : (Double) Fields.notNegativeNumber(difference, fields.at("difference")));
+    fields.end();
+    return reading;
+  }
+
+  private static Manifest.HeldOut heldOut(Object content, String where) throws Fields.Wrong {
+    if (content == null) {
+      return null;
+    }
+    Fields fields = new Fields(content, where);
+    Manifest.HeldOut heldOut =
+        new Manifest.HeldOut(
+            fields.positive("tokens"),
+            Fields.notNegativeNumber(fields.take("checkpoint"), fields.at("checkpoint")),
+            fields.map("engines", 16, ANY, Fields::notNegativeNumber));
+    fields.end();
+    return heldOut;
   }
 
   /** A task as a task file writes it; its kind decides what else it holds. */

@@ -27,7 +27,8 @@ class EngineTest {
     Manifest manifest =
         new Manifest(
             there.pocketzoVersion(), there.model(), there.quantization(), there.values(),
-            Collections.singletonList(changed), there.estimator(), there.golden(), there.task(), there.files());
+            Collections.singletonList(changed), there.estimator(), there.golden(), there.reading(),
+            there.heldOut(), there.task(), there.files());
     return new Bundle(bundle.directory(), manifest, bundle.hash());
   }
 

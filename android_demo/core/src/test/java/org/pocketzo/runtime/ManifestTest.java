@@ -36,5 +36,17 @@ class ManifestTest {
     assertNull(graph.eps());
     assertTrue(graph.epsCurve().isEmpty());
     assertSame(manifest.estimator(), manifest.estimatorOf("onnx"));
+    assertNull(manifest.reading());
+    assertNull(manifest.heldOut());
+  }
+
+  @Test
+  void itSaysWhoElseReadTheCheckpointAndWhatFourBitsCost() throws Exception {
+    Manifest manifest = ManifestReader.read(Fixtures.path("manifests/engines"));
+    assertTrue(manifest.reading().by().startsWith("transformers "), manifest.reading().by());
+    assertTrue(manifest.reading().difference() <= 1e-3);
+    assertTrue(manifest.heldOut().tokens() > 0);
+    assertTrue(manifest.heldOut().checkpoint() > 0);
+    assertTrue(manifest.heldOut().engines().get("onnx") > 0);
   }
 }

@@ -91,6 +91,8 @@ final class InspectCommand implements Callable<Integer> {
         values.count(), values.eligibleWeights(),
         Output.percent((double) values.count() / values.eligibleWeights()), values.scope(), values.firstLayer(),
         Output.percent(values.sensitivityCaptured())));
+    facts.put("reading", reading(manifest.reading()));
+    facts.put("quantization", price(manifest));
     facts.put("perturbation", "eps " + Floats.general(manifest.estimatorOf(OnnxEngine.NAME).eps()));
     facts.put("engines", engines(manifest));
     facts.put("task", manifest.task() == null ? "none stored" : manifest.task().get("kind") + " (default)");
@@ -101,6 +103,32 @@ final class InspectCommand implements Callable<Integer> {
         Output.size(memory.activations()), Output.size(memory.values())));
     facts.put("hash", opened.hash());
     return facts;
+  }
+
+  /** Who else read the checkpoint, and how near to the exporter. */
+  private static String reading(Manifest.Reading reading) {
+    if (reading == null) {
+      return "not compared with another one (the bundle says nothing of it)";
+    }
+    if (reading.difference() == null) {
+      return "not compared with another one: " + reading.by();
+    }
+    return text("as %s reads it, within %.1e nats a token on %d tokens",
+        reading.by(), reading.difference(), reading.tokens());
+  }
+
+  /** What the bundle's weights cost on text that nothing was measured on. */
+  private static String price(Manifest manifest) {
+    Manifest.HeldOut held = manifest.heldOut();
+    if (held == null) {
+      return "its price is not known: no text was held out";
+    }
+    List<String> costs = new ArrayList<>();
+    for (Map.Entry<String, Double> nll : held.engines().entrySet()) {
+      costs.add(text("%+.3f nats a token on %s", nll.getValue() - held.checkpoint(), nll.getKey()));
+    }
+    return text("%d bits cost %s, from %.3f (%,d tokens of held-out text)",
+        manifest.quantization().weightBits(), String.join(", ", costs), held.checkpoint(), held.tokens());
   }
 
   private static String engines(Manifest manifest) {
