@@ -21,6 +21,9 @@ def read_folder(source: Source) -> Parts:
     with loading(where) as transformers:
         config = transformers.AutoConfig.from_pretrained(source.folder, local_files_only=True, trust_remote_code=False)
         check_family(config, where)
-        shapes = {name: tensor.shape for name, tensor in skeleton(config).named_parameters()}
-    tensor = StoredTensors(source.weights, shapes, bool(config.tie_word_embeddings), where)
+        tensor = StoredTensors(source.weights, where)
+        # As transformers does: two tables that differ are not tied, whatever the configuration says.
+        config.tie_word_embeddings = bool(config.tie_word_embeddings) and tensor.tied()
+        shapes = {name: parameter.shape for name, parameter in skeleton(config).named_parameters()}
+    tensor.take(shapes, config.tie_word_embeddings)
     return Parts(config, tensor, shapes, open_tokenizer(source))

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pocketzo.export.decoder import check_model_type
 from pocketzo.runtime.errors import bad_input
-from pocketzo.runtime.files import combined_sha256, read_json
+from pocketzo.runtime.files import combined_sha256
 
+from .folder_files import check_folder, weight_files
 from .gguf_file import check_gguf
 from .hub import download
 
@@ -44,7 +44,8 @@ class Source:
 def find_source(checkpoint: str) -> Source:
     """Find a checkpoint's files and check that each is whole, without loading weights.
 
-    Raises BadInput if there is nothing of that name, if weights are missing, truncated or only in pickle form.
+    Raises BadInput if there is nothing of that name, if weights are missing, truncated or only in pickle form, or if
+    what is there is no model but an adapter, is quantized already, or stands for files that were not fetched.
     """
     path = Path(checkpoint)
     if path.suffix.lower() == ".gguf":
@@ -64,46 +65,5 @@ def find_source(checkpoint: str) -> Source:
 
 
 def _folder(folder: Path, name: str) -> Source:
-    if not (folder / "config.json").is_file():
-        bad_input(folder, "has no config.json", "Give a Hugging Face checkpoint folder")
-    _check_config(folder / "config.json")
-    index = folder / "model.safetensors.index.json"
-    weights = [folder / name for name in (_shards(index) if index.is_file() else ["model.safetensors"])]
-    for path in weights:
-        _check_safetensors(path)
-    return Source(name, folder, weights, None)
-
-
-def _check_config(path: Path) -> None:
-    """Raises BadInput for what config.json alone can tell, before any library looks at the folder."""
-    config = read_json(path, "model configuration")
-    if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
-        bad_input(path, "names no model_type", "Give a Hugging Face checkpoint folder")
-    check_model_type(config["model_type"], path)
-    if "quantization_config" in config:
-        bad_input(path, "the checkpoint is quantized already", "Give the one that is not: pocketzo does it")
-
-
-def _shards(index: Path) -> list[str]:
-    content = read_json(index, "index of weights")
-    shards = content.get("weight_map") if isinstance(content, dict) else None
-    if not isinstance(shards, dict) or not shards:
-        bad_input(index, "holds no weight_map", "Copy the checkpoint again")
-    for name in shards.values():
-        if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors"):
-            bad_input(index, f"names {name!r}, which is not a .safetensors file beside it", "Copy it again")
-    return sorted(set(shards.values()))
-
-
-def _check_safetensors(path: Path) -> None:
-    from safetensors import SafetensorError, safe_open
-
-    if not path.is_file():
-        pickles = sorted(p.name for p in path.parent.glob("*.bin"))
-        hint = f" (pickle files such as {pickles[0]} are never opened: convert it to safetensors)" if pickles else ""
-        bad_input(path, "the weights file is missing", f"Copy the checkpoint again{hint}")
-    try:
-        with safe_open(path, framework="numpy"):
-            pass
-    except (SafetensorError, OSError) as e:
-        bad_input(path, f"is truncated or not a safetensors file ({e})", "Copy the checkpoint again")
+    check_folder(folder)
+    return Source(name, folder, weight_files(folder), None)

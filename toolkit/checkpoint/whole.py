@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from pocketzo.export.decoder import check_family
 from pocketzo.runtime.errors import BadInput, PocketzoError, bad_input
+
+from .tensors import StoredTensors
 
 if TYPE_CHECKING:
     from .source import Source
@@ -22,6 +25,7 @@ def load_whole(source: Source, **options: Any) -> Any:
     Raises BadInput as `open_checkpoint` does.
     """
     where = source.where
+    prefix = "" if source.gguf else StoredTensors(source.weights, where).prefix
     with loading(where) as transformers:
         config = transformers.AutoConfig.from_pretrained(
             source.folder, local_files_only=True, trust_remote_code=False, **source.options
@@ -35,6 +39,7 @@ def load_whole(source: Source, **options: Any) -> Any:
             use_safetensors=True,
             output_loading_info=True,
             attn_implementation="sdpa",
+            key_mapping={f"^{re.escape(prefix)}": ""} if prefix else None,
             **source.options,
             **options,
         )
@@ -47,6 +52,7 @@ def load_whole(source: Source, **options: Any) -> Any:
 def loading(where: Path) -> Iterator[Any]:
     """transformers without its progress bars, any error of whose loaders means that the files do not make a model."""
     import transformers
+    from huggingface_hub.errors import StrictDataclassFieldValidationError
 
     transformers.logging.set_verbosity_error()
     try:
@@ -54,6 +60,9 @@ def loading(where: Path) -> Iterator[Any]:
             yield transformers
     except (PocketzoError, MemoryError):
         raise
+    except StrictDataclassFieldValidationError as e:  # its first line names the key, its last one what is wrong
+        why = f"cannot be loaded ({str(e).strip().splitlines()[-1].strip()})"
+        bad_input(where / "config.json", why, "Set the key as the model's authors did, or remove it")
     except Exception as e:
         raise BadInput(f"{where}: cannot be loaded ({first_line(e)}). Copy the checkpoint again.") from e
 
