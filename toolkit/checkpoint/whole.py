@@ -1,4 +1,4 @@
-"""transformers' own reading of a whole checkpoint, which the layer-by-layer reading is held against."""
+"""A whole checkpoint in transformers' own model, which the layer-by-layer pass is held against."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from pocketzo.export.decoder import check_family
+from pocketzo.export.layerwise import rotary_embedding, skeleton
 from pocketzo.runtime.errors import BadInput, PocketzoError, bad_input
 
 from .tensors import StoredTensors
@@ -20,16 +21,17 @@ if TYPE_CHECKING:
 
 
 def load_whole(source: Source, **options: Any) -> Any:
-    """transformers' own model of the whole checkpoint in fp32; `options` go to its loader.
+    """transformers' own model of the whole checkpoint in fp32; `options` go to its loader of folders.
 
+    transformers reads a folder itself; of a GGUF file it is given the tensors, because it drops some of its metadata.
     Raises BadInput as `open_checkpoint` does.
     """
+    if source.gguf:
+        return _load_gguf(source)
     where = source.where
-    prefix = "" if source.gguf else StoredTensors(source.weights, where).prefix
+    prefix = StoredTensors(source.weights, where).prefix
     with loading(where) as transformers:
-        config = transformers.AutoConfig.from_pretrained(
-            source.folder, local_files_only=True, trust_remote_code=False, **source.options
-        )
+        config = transformers.AutoConfig.from_pretrained(source.folder, local_files_only=True, trust_remote_code=False)
         check_family(config, where)
         model, info = transformers.AutoModelForCausalLM.from_pretrained(
             source.folder,
@@ -40,12 +42,24 @@ def load_whole(source: Source, **options: Any) -> Any:
             output_loading_info=True,
             attn_implementation="sdpa",
             key_mapping={f"^{re.escape(prefix)}": ""} if prefix else None,
-            **source.options,
             **options,
         )
     if missing := sorted(info["missing_keys"]):
         bad_input(where, f"lacks {len(missing)} tensors, such as {missing[0]}", "Copy the checkpoint again")
     return model.eval()
+
+
+def _load_gguf(source: Source) -> Any:
+    from .gguf import read_gguf  # which, as all readers, needs what is below
+
+    parts = read_gguf(source)
+    model = skeleton(parts.config)
+    model.load_state_dict({name: parts.tensor(name) for name in parts.shapes}, strict=False, assign=True)
+    model.tie_weights()
+    model.model.rotary_emb = rotary_embedding(parts.config)
+    if parts.frequencies is not None:
+        model.model.rotary_emb.inv_freq.copy_(torch.from_numpy(parts.frequencies))
+    return model
 
 
 @contextlib.contextmanager
