@@ -43,7 +43,11 @@ def log_probabilities(path: Path, tokens: list[int]) -> np.ndarray:
     )
     model.eval(tokens)
     logits = np.array(model.scores[: len(tokens)], np.float64)
-    return logits - np.log(np.exp(logits - logits.max(-1, keepdims=True)).sum(-1, keepdims=True)) - logits.max(-1, keepdims=True)
+    return (
+        logits
+        - np.log(np.exp(logits - logits.max(-1, keepdims=True)).sum(-1, keepdims=True))
+        - logits.max(-1, keepdims=True)
+    )
 
 
 def quantize(path: Path, out: Path, kind: int) -> Path:

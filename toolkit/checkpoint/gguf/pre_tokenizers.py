@@ -76,7 +76,9 @@ KINDS: dict[str, Kind] = {
     **_kinds(Kind((_LLAMA3,), True, True), "llama3", "llama-v3", "llama-bpe", "falcon3", "pixtral", "midm-2.0"),
     **_kinds(Kind((_LLAMA3,)), "dbrx", "smaug-bpe"),
     **_kinds(Kind((_QWEN2,)), "qwen2", "deepseek-r1-qwen", "kormo", "megrez", "stablelm2", "hunyuan"),
-    **_kinds(Kind((r"\p{N}", _GPT2)), "smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"),
+    **_kinds(
+        Kind((r"\p{N}", _GPT2)), "smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"
+    ),
     **_kinds(Kind((_GPT2,)), "gpt-2", "phi-2", "mpt", "olmo", "jais", "trillion", "gigachat", "mellum", "exaone4"),
     **_kinds(Kind((_CASED % ("", "", ""),), True, True), "tekken"),
     **_kinds(Kind((_CASED % (_SHORT + "?", _SHORT + "?", "{1,3}"),)), "gpt-4o", "llama4", "kanana2"),
