@@ -77,7 +77,7 @@ def notes_task(bundle: Bundle) -> Task:
 def notes_batch(bundle: Bundle, size: int) -> Batch:
     """The first `size` training notes as one batch."""
     task = notes_task(bundle)
-    examples = encoded(task, read_data(NOTES / "train.jsonl"), bundle.manifest.model.context_tokens)
+    examples = encoded(task, read_data(NOTES / "train.jsonl"), bundle.manifest.model)
     return collate(examples[:size], task.words)
 
 

@@ -262,7 +262,8 @@ def evaluate_model(model: Any, task: Task, examples: Sequence[Example]) -> Evalu
 def squared_gradients(opened: Whole) -> dict[str, torch.Tensor]:
     """The sensitivity of every linear layer on the built-in text, as a whole."""
     text, source = read_text(None)
-    tokens, _ = windows(text, source, opened.tokenizer, 32, min(256, opened.decoder.context_tokens))
+    decoder = opened.decoder
+    tokens, _ = windows(text, source, opened.tokenizer, 32, min(256, decoder.context_tokens), decoder.vocabulary)
     weights = {x.name: opened.model.get_submodule(x.name).weight for x in opened.decoder.linears()}
     f = {name: torch.zeros_like(weight) for name, weight in weights.items()}
 

@@ -26,7 +26,7 @@ from learners import METHODS, Setting
 from pocketzo.runtime.batches import training_batches
 from pocketzo.runtime.data import read_data
 from pocketzo.runtime.evaluate import Evaluation
-from pocketzo.runtime.examples import Example, check_length, collate
+from pocketzo.runtime.examples import Example, check_fits, collate
 from pocketzo.runtime.tasks import Task, make_task, read_task
 from pocketzo.runtime.tokenizer import Tokenizer
 from pocketzo.toolkit.checkpoint import find_source, open_checkpoint
@@ -61,7 +61,8 @@ class Sets:
         records = read_data(self._root / name / f"{split}.jsonl").records
         task = self.task(name)
         kept = records[: self._validation] if split == "validation" else records
-        return [check_length(task.example(r), self._decoder.context_tokens) for r in kept]
+        context, vocabulary = self._decoder.context_tokens, self._decoder.vocabulary
+        return [check_fits(task.example(r), context, vocabulary) for r in kept]
 
 
 def run(method: str, setting: Setting, train: Sequence[Example], held_out: Sequence[Example]) -> list[dict[str, Any]]:

@@ -86,7 +86,8 @@ QUANTIZERS: dict[str, Callable[[np.ndarray], Any]] = {
 def activations(opened: Whole, names: list[str]) -> dict[str, np.ndarray]:
     """Some rows of the input of every layer, on the built-in calibration text."""
     text, source = read_text(None)
-    tokens, _ = windows(text, source, opened.tokenizer, 8, min(256, opened.decoder.context_tokens))
+    decoder = opened.decoder
+    tokens, _ = windows(text, source, opened.tokenizer, 8, min(256, decoder.context_tokens), decoder.vocabulary)
     found: dict[str, list[torch.Tensor]] = {name: [] for name in names}
     hooks = [
         opened.model.get_submodule(name).register_forward_pre_hook(

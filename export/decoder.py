@@ -108,8 +108,8 @@ def check_family(config: Any, where: object) -> None:
         bad_input(where, f'the rotary embedding "{rope}" is not supported', f"Supported: {', '.join(ROPE_TYPES)}")
     if getattr(config, "hidden_act", "silu") != "silu":
         bad_input(where, f'the activation "{config.hidden_act}" is not supported', "Supported: silu")
-    if config.hidden_size % 64:
-        bad_input(where, f"hidden_size {config.hidden_size} is not a multiple of 64", "Choose another model")
+    if config.hidden_size % 32:
+        bad_input(where, f"hidden_size {config.hidden_size} is not a multiple of 32", "Choose another model")
 
 
 def read_decoder(config: Any, inverse_frequencies: np.ndarray, rotary_scale: float, where: object) -> Decoder:

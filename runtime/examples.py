@@ -89,11 +89,16 @@ def check_range(batch: Batch, vocabulary: int) -> None:
         raise BadInput(f"label_ids: {labels} an example, and must be a multiple of its {scored} label_positions.")
 
 
-def check_length(example: Example, context_tokens: int) -> Example:
-    """Raises BadInput if `example` is longer than the model's context."""
+def check_fits(example: Example, context_tokens: int, vocabulary: int) -> Example:
+    """Raises BadInput if `example` is longer than the model's context, or holds a token that only the tokenizer has."""
     if len(example.tokens) > context_tokens:
         raise BadInput(
             f"{example.where}: has {len(example.tokens)} tokens with its prompt, and the model's context is"
             f" {context_tokens}. Shorten the text or the prompt."
+        )
+    if (largest := max(*example.tokens, *example.targets)) >= vocabulary:
+        raise BadInput(
+            f"{example.where}: holds token {largest}, a special one of the tokenizer, and the model's vocabulary ends"
+            f" at {vocabulary - 1}. Take it out of the text."
         )
     return example

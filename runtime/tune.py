@@ -19,11 +19,12 @@ from .engines.bounds import check_examples
 from .eps_window import warning
 from .errors import DiskFull, Interrupted, PocketzoError, UsageError, bad_input
 from .evaluate import Evaluation, evaluate
-from .examples import Batch, Example, check_length, collate
+from .examples import Batch, Example, check_fits, collate
 from .files import open_regular
 from .fit_head import check_head, fitted_head, head_indices
 from .interrupts import Request, deferred
 from .loop import Step, run
+from .manifest import Model
 from .memory import check_memory
 from .replay import Replayed
 from .run_folder import BEST, TRAJECTORY, RunFolder, check_run_folder
@@ -82,9 +83,9 @@ class Result:
     """share of padding among the tokens of training batches"""
 
 
-def encoded(task: Task, data: DataSet, context_tokens: int) -> list[Example]:
+def encoded(task: Task, data: DataSet, model: Model) -> list[Example]:
     """The example of every record. Raises BadInput naming file and line of the first bad one."""
-    return [check_length(task.example(r), context_tokens) for r in data.records]
+    return [check_fits(task.example(r), model.context_tokens, model.vocabulary) for r in data.records]
 
 
 def tune(
@@ -106,8 +107,8 @@ def tune(
         bad_input(job.validation.path, "is the training file too, so it cannot choose the best step", "Hold some back")
     check_run_folder(job.path, resume, force)
     config = _resolved(job, config, resume)
-    context = job.bundle.manifest.model.context_tokens
-    examples, held_out = (encoded(job.task, data, context) for data in (job.train, job.validation))
+    model = job.bundle.manifest.model
+    examples, held_out = (encoded(job.task, data, model) for data in (job.train, job.validation))
     if config.head_examples:
         check_head(job.task, job.bundle.manifest.model.hidden_size)
     _check_bounds(job, examples, held_out, config)

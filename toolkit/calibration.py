@@ -27,11 +27,11 @@ def read_text(path: Path | None) -> tuple[str, str]:
 
 
 def windows(
-    text: str, source: str, tokenizer: ModelTokenizer, count: int, tokens: int
+    text: str, source: str, tokenizer: ModelTokenizer, count: int, tokens: int, vocabulary: int
 ) -> tuple[np.ndarray, Calibration]:
     """Cut the start of `text` into at most `count` windows, int64 [windows, tokens], and describe them.
 
-    Raises BadInput if the text is shorter than one window.
+    Raises BadInput if the text is shorter than one window, or if one holds a token beyond the model's `vocabulary`.
     """
     ids = _ids(text, tokenizer, count * tokens)
     # The golden vectors are cut from the same tokens.
@@ -43,6 +43,9 @@ def windows(
         )
     found = min(count, len(ids) // tokens)
     array = np.array(ids[: found * tokens], dtype=np.int64).reshape(found, tokens)
+    if (largest := max(array.max(), *ids[:GOLDEN_TOKENS])) >= vocabulary:
+        why = f"the calibration text holds token {largest}, a special one, and the model's vocabulary ends at"
+        bad_input(source, f"{why} {vocabulary - 1}", "Take it out of the text")
     digest = hashlib.sha256(text.encode()).hexdigest()
     return array, Calibration(source=source, sha256=digest, windows=found, window_tokens=tokens)
 

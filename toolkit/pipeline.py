@@ -49,7 +49,7 @@ from .work_folder import WorkFolder
 
 GROUP_SIZE: Literal[32] = 32
 EMBEDDING_GROUP_SIZE: dict[int, Literal[32, 64]] = {4: 32, 8: 64}
-"""by bits"""
+"""by bits; where the larger one does not divide the width of the table, the smaller one does"""
 SKIPPED = 0.3
 """share of the blocks, from the first, that are not tuned: what they change is more noise and less signal"""
 MEASURED = "measured"
@@ -110,11 +110,13 @@ def export_bundle(
     opened = open_checkpoint(source)
     first = first_layer(config, opened.decoder)
     max_length(config, opened.decoder)
-    check_groups(config.engines, opened.decoder, _quantization(config).group_size)
+    check_groups(config.engines, opened.decoder, _quantization(config, opened.decoder).group_size)
     if task is not None:
         _check_task(task, opened)
     tokens = min(config.window_tokens, opened.decoder.context_tokens)
-    calibration_windows, calibration = windows(text, source_name, opened.tokenizer, config.windows, tokens)
+    calibration_windows, calibration = windows(
+        text, source_name, opened.tokenizer, config.windows, tokens, opened.decoder.vocabulary
+    )
     shapes = {linear.name: (linear.rows, linear.columns) for linear in opened.decoder.linears()}
     rule = Rule(shapes, config.scope, config.density, config.per_layer, lambda name: block_of(name) >= first)
     path = work_path(out, processes)
@@ -218,7 +220,7 @@ class _Export:
         self._opened, self._config, self._first, self._task = opened, config, first, task
         self._tokens, self._calibration, self._work, self._stages = tokens, calibration, work, stages
         self._mask, self._importance = choose_mask(found.statistics, rule), found.importance
-        self._quantization = _quantization(config)
+        self._quantization = _quantization(config, opened.decoder)
         largest = outlier_channels(found.importance)
         self._outliers = largest if config.weight_bits == 8 else {}
         self._unrounded = largest if "executorch" in config.engines else {}
@@ -371,13 +373,14 @@ def first_layer(config: ExportConfig, decoder: Decoder) -> int:
     return config.first_layer
 
 
-def _quantization(config: ExportConfig) -> Quantization:
+def _quantization(config: ExportConfig, decoder: Decoder) -> Quantization:
+    size = EMBEDDING_GROUP_SIZE[config.embedding_bits]
     return Quantization(
         weight_bits=config.weight_bits,
         group_size=GROUP_SIZE if config.weight_bits == 4 else 0,
         outliers=0 if config.weight_bits == 4 else OUTLIERS,
         embedding_bits=config.embedding_bits,
-        embedding_group_size=EMBEDDING_GROUP_SIZE[config.embedding_bits],
+        embedding_group_size=32 if decoder.hidden % size else size,
         accuracy_level=config.accuracy_level,
     )
 

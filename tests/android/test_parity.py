@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from ..bundle.forge import replace
 from ..end_to_end.conftest import cli as cli
 from .conftest import JAR
 from .fixtures import CLASSIFY, COMPLETE, write_data
@@ -217,6 +218,7 @@ def test_what_is_wrong_is_said_in_the_same_words(java, cli, tiny_bundle, data, t
     (bad / "line.jsonl").write_text('{"text": "x", "label": "a"}\n["x"]\n')
     (bad / "label.jsonl").write_text('{"text": "x", "label": "c"}\n')
     (bad / "long.jsonl").write_text(json.dumps({"text": "word " * 300, "label": "a"}) + "\n")
+    (bad / "beyond.jsonl").write_text('{"text": "a [PAD] more", "label": "a"}\n')
     (bad / "empty.jsonl").write_text("\n")
     tasks = {
         "kind": {"kind": "dance"},
@@ -232,6 +234,10 @@ def test_what_is_wrong_is_said_in_the_same_words(java, cli, tiny_bundle, data, t
     with open(damaged / "weights.bin", "r+b") as file:
         file.write(b"\xff\x00\xff\x00")
     bundle, run = tiny_bundle.directory, tmp_path / "run"
+    padded = shutil.copytree(bundle, tmp_path / "padded")
+    tokenizer = json.loads((padded / "tokenizer.json").read_bytes())
+    tokenizer["added_tokens"].append({**tokenizer["added_tokens"][0], "id": 512, "content": "[PAD]"})
+    replace(padded, "tokenizer.json", json.dumps(tokenizer).encode())
     for more, folder in (
         *((["--train", bad / f"{name}.jsonl"], bundle) for name in ("line", "label", "long", "empty", "none")),
         *((["--task", bad / f"{name}.json"], bundle) for name in (*tasks, "none")),
@@ -242,6 +248,7 @@ def test_what_is_wrong_is_said_in_the_same_words(java, cli, tiny_bundle, data, t
         (["--seed", 2**63], bundle),
         (["--eps", 1e-12], bundle),
         (["--engine", "tflite"], bundle),
+        (["--train", bad / "beyond.jsonl"], padded),
         ([], damaged),
     ):
         files = {f"--{kind}": data / name for kind, name in zip(KINDS, DATA["classify"], strict=True)}

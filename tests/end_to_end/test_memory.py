@@ -69,7 +69,7 @@ def predicted_and_measured(bundle, engine, batch, shared, tmp_path):
     (tmp_path / "held.jsonl").write_text("".join(lines[:100]), encoding="utf-8")
     model = bundle.manifest.model
     task = make_task(TASK, "", Tokenizer.open(bundle.directory / NAME), model.vocabulary, model.eos_token_id)
-    examples = encoded(task, read_data(tmp_path / "train.jsonl"), model.context_tokens)
+    examples = encoded(task, read_data(tmp_path / "train.jsonl"), model)
     predicted = estimate(bundle.manifest, batch, max(len(e.tokens) for e in examples), engine=engine).total
     measured = peak_bytes(
         tmp_path / "status", "tune", bundle.directory, "--task", tmp_path / "task.json",

@@ -18,6 +18,9 @@ LLAMA3_SCALING = {
     "rope_type": "llama3", "rope_theta": 10000.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
     "original_max_position_embeddings": 32,
 }  # fmt: skip
+ODD = {"hidden_size": 96, "num_attention_heads": 6, "num_key_value_heads": 3}
+NARROW = {"hidden_size": 32, "num_attention_heads": 2, "num_key_value_heads": 1}
+"""widths that are no multiples of 64, and make odd numbers of groups"""
 FAMILIES = {
     "llama with biases": ("llama", {"attention_bias": True, "mlp_bias": True}),
     "llama with an untied head": ("llama", {"tie_word_embeddings": False}),
@@ -26,6 +29,7 @@ FAMILIES = {
     "mistral": ("mistral", {"sliding_window": None}),
     "qwen2": ("qwen2", {}),
     "qwen3": ("qwen3", {}),
+    "llama with an odd width": ("llama", ODD),
 }
 
 
@@ -108,11 +112,27 @@ def test_perturbations_may_share_a_batch_or_have_their_own(export_once, tmp_path
     assert np.abs(nll([one, other], values) - np.stack(each)).max() <= 1e-5
 
 
-@pytest.mark.parametrize("scope", ["channels", "weights"])
-def test_eight_bits_compute_what_transformers_does_up_to_their_rounding(scope, tmp_path, export_once):
+def test_an_odd_number_of_groups_in_a_table_of_four_bits(tmp_path, export_once):
+    checkpoint = tmp_path / "tiny-odd"
+    make_checkpoint(checkpoint, **ODD)
+    bundle = open_bundle(export_once(checkpoint, embedding_bits=4).directory)
+    assert bundle.manifest.quantization.embedding_group_size == 32
+    batch, values = real_batch(512), bundle.initial_values()[None]
+    expected = reference_nll(dequantized_model(checkpoint, bundle), bundle_layout(bundle), batch, values)
+    assert np.abs(open_engine("onnx", bundle).forward(batch, values).nll - expected).max() <= 1e-3
+
+
+@pytest.mark.parametrize(
+    ("scope", "changes", "embedding_bits"),
+    [("channels", {}, 8), ("weights", {}, 8), ("channels", NARROW, 8), ("weights", NARROW, 4)],
+)
+def test_eight_bits_compute_what_transformers_does_up_to_their_rounding(
+    scope, changes, embedding_bits, tmp_path, export_once
+):
     checkpoint = tmp_path / "tiny-eight-bits"
-    make_checkpoint(checkpoint, num_hidden_layers=4, attention_bias=True)
-    bundle = open_bundle(export_once(checkpoint, scope=scope, weight_bits=8, accuracy_level=4).directory)
+    make_checkpoint(checkpoint, num_hidden_layers=4, attention_bias=True, **changes)
+    options = {"scope": scope, "weight_bits": 8, "accuracy_level": 4, "embedding_bits": embedding_bits}
+    bundle = open_bundle(export_once(checkpoint, **options).directory)
     batch, start = real_batch(512), bundle.initial_values()
     values = np.stack([start, start + 0.05])
     expected = reference_nll(dequantized_model(checkpoint, bundle), bundle_layout(bundle), batch, values)

@@ -47,7 +47,7 @@ def torch_model(tiny_checkpoint, tiny_bundle):
 def test_classify_equals_transformers_argmax_over_label_words(tiny_bundle, tiny_checkpoint, torch_model):
     lines = [{"text": t, "label": "abc"[i % 3]} for i, t in enumerate(TEXTS * 5)]
     task = task_of(tiny_bundle, CLASSIFY)
-    examples = encoded(task, data(lines), 256)
+    examples = encoded(task, data(lines), tiny_bundle.manifest.model)
     result = evaluate(
         open_engine("onnx", tiny_bundle), task, examples, Tuned(tiny_bundle.initial_values(), np.zeros(3))
     )
@@ -70,7 +70,7 @@ def test_label_bias_shifts_the_scores_of_its_labels(tiny_bundle):
     from pocketzo.runtime.examples import collate
 
     task, engine = task_of(tiny_bundle, CLASSIFY), open_engine("onnx", tiny_bundle)
-    examples = encoded(task, data([{"text": t, "label": "b"} for t in TEXTS]), 256)
+    examples = encoded(task, data([{"text": t, "label": "b"} for t in TEXTS]), tiny_bundle.manifest.model)
     batch, values, bias = collate(examples, task.words), tiny_bundle.initial_values()[None], np.array([0, 2.5, -1])
     forward = engine.forward(batch, values)
     loss, right = task.judge(Tuned(values[0], bias).scored(forward)[0], examples)
@@ -83,7 +83,7 @@ def test_label_bias_shifts_the_scores_of_its_labels(tiny_bundle):
 def test_complete_equals_transformers_loss_on_the_completion_alone(tiny_bundle, tiny_checkpoint, torch_model):
     lines = [{"prompt": t, "completion": " and " + u} for t, u in zip(TEXTS, reversed(TEXTS), strict=True)]
     task = task_of(tiny_bundle, COMPLETE)
-    examples = encoded(task, data(lines), 256)
+    examples = encoded(task, data(lines), tiny_bundle.manifest.model)
     result = evaluate(open_engine("onnx", tiny_bundle), task, examples, Tuned(tiny_bundle.initial_values()))
 
     tokenizer, losses = AutoTokenizer.from_pretrained(tiny_checkpoint), []
@@ -115,7 +115,7 @@ def test_real_tokenizers_give_transformers_tokens(model, shared, export_once):
 def test_empty_prompt_or_completion_is_named(tiny_bundle):
     task = task_of(tiny_bundle, COMPLETE)
     with pytest.raises(BadInput, match="line 1: the completion is empty"):
-        encoded(task, data([{"prompt": "a", "completion": ""}]), 256)
+        encoded(task, data([{"prompt": "a", "completion": ""}]), tiny_bundle.manifest.model)
 
 
 def test_better_is_more_right_then_less_loss():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pocketzo.export.decoder import Decoder, read_decoder
@@ -46,13 +47,22 @@ def open_checkpoint(source: Source) -> Checkpoint:
     where = source.where
     parts = read_gguf(source) if source.gguf else read_folder(source)
     config, tokenizer = parts.config, parts.tokenizer
-    if (largest := max(tokenizer.backend.get_vocab(with_added_tokens=True).values())) >= config.vocab_size:
-        bad_input(
-            where,
-            f"its tokenizer has token {largest}, and the model's vocabulary ends at {config.vocab_size - 1}",
-            "Use the tokenizer that belongs to the model",
-        )
+    _check_vocabulary(tokenizer, config.vocab_size, where)
     rotary = rotary_embedding(config)
     frequencies = rotary.inv_freq.float().numpy() if parts.frequencies is None else parts.frequencies
     decoder = read_decoder(config, frequencies, float(getattr(rotary, "attention_scaling", 1.0)), where)
     return Checkpoint(source, config, decoder, tokenizer, parts.tensor, parts.shapes)
+
+
+def _check_vocabulary(tokenizer: ModelTokenizer, vocabulary: int, where: Path) -> None:
+    """Raises BadInput if any text may bring a token that the model has no row for.
+
+    An added token beyond the model's rows, [PAD] mostly, is no fault until a text spells it out, which is refused then.
+    """
+    backend = tokenizer.backend
+    words = backend.get_vocab(with_added_tokens=False).values()
+    every_text = backend.encode("", add_special_tokens=True).ids
+    end = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
+    if (largest := max([*words, *every_text, *end], default=0)) >= vocabulary:
+        why = f"its tokenizer has token {largest}, and the model's vocabulary ends at {vocabulary - 1}"
+        bad_input(where, why, "Use the tokenizer that belongs to the model")

@@ -42,7 +42,7 @@ def evaluate(
         tuned = opened.tuned_values(values).tuned(made.labels, values)
     else:
         tuned = Tuned(opened.initial_values(), np.zeros(len(made.labels)))
-    examples = encoded(made, read_data(data), opened.manifest.model.context_tokens)
+    examples = encoded(made, read_data(data), opened.manifest.model)
     session = open_engine(engine, opened, threads)
     with EvaluateBar(len(examples), quiet=json) as bar:
         result = run_evaluate(session, made, examples, tuned, bar.passed_batch)

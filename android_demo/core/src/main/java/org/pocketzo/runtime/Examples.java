@@ -78,14 +78,28 @@ public final class Examples {
   /**
    * The example itself.
    *
-   * @throws BadInput if it is longer than the model's context
+   * @throws BadInput if it is longer than the model's context, or holds a token that only the tokenizer has
    */
-  public static Example checkLength(Example example, long contextTokens) throws BadInput {
+  public static Example checkFits(Example example, long contextTokens, long vocabulary) throws BadInput {
     if (example.tokens().length > contextTokens) {
       throw new BadInput(
           example.where() + ": has " + example.tokens().length + " tokens with its prompt, and the model's context is "
               + contextTokens + ". Shorten the text or the prompt.");
     }
+    int largest = Math.max(largest(example.tokens()), largest(example.targets()));
+    if (largest >= vocabulary) {
+      throw new BadInput(
+          example.where() + ": holds token " + largest + ", a special one of the tokenizer, and the model's vocabulary"
+              + " ends at " + (vocabulary - 1) + ". Take it out of the text.");
+    }
     return example;
+  }
+
+  private static int largest(int[] ids) {
+    int largest = -1;
+    for (int id : ids) {
+      largest = Math.max(largest, id);
+    }
+    return largest;
   }
 }

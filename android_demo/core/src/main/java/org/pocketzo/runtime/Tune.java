@@ -81,10 +81,10 @@ public final class Tune {
 
   /** The example of every record; throws BadInput naming file and line of the first bad one. */
   private static List<Example> encoded(Job job, DataSet data) throws PocketzoException {
-    long context = job.bundle().manifest().model().contextTokens();
+    Manifest.Model model = job.bundle().manifest().model();
     List<Example> encoded = new ArrayList<>(data.records().size());
     for (DataRecord record : data.records()) {
-      encoded.add(Examples.checkLength(job.task().example(record), context));
+      encoded.add(Examples.checkFits(job.task().example(record), model.contextTokens(), model.vocabulary()));
     }
     return encoded;
   }

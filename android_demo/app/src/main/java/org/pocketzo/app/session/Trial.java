@@ -12,6 +12,7 @@ import org.pocketzo.runtime.DataRecord;
 import org.pocketzo.runtime.Example;
 import org.pocketzo.runtime.Examples;
 import org.pocketzo.runtime.Forward;
+import org.pocketzo.runtime.Manifest;
 import org.pocketzo.runtime.PocketzoException;
 import org.pocketzo.runtime.RunFolder;
 import org.pocketzo.runtime.Tuned;
@@ -62,8 +63,9 @@ final class Trial {
     Map<String, Object> fields = new LinkedHashMap<>();
     fields.put(wording.textKey(), text);
     fields.put(wording.answerKey(), answer);
-    long context = model.bundle().manifest().model().contextTokens();
-    return Examples.checkLength(task.example(new DataRecord(fields, "the text")), context);
+    Manifest.Model about = model.bundle().manifest().model();
+    Example example = task.example(new DataRecord(fields, "the text"));
+    return Examples.checkFits(example, about.contextTokens(), about.vocabulary());
   }
 
   /** Softmax of minus the scores' nll. */

@@ -125,7 +125,7 @@ public final class Tuning {
       String begin = text.codePointCount(0, text.length()) <= NAMED
           ? text : text.substring(0, text.offsetByCodePoints(0, NAMED)) + "…";
       DataRecord record = new DataRecord(wording.record(item), "“" + begin + "”");
-      Examples.checkLength(task.example(record), about.contextTokens());
+      Examples.checkFits(task.example(record), about.contextTokens(), about.vocabulary());
     }
   }
 
