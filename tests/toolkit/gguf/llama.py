@@ -43,16 +43,13 @@ def log_probabilities(path: Path, tokens: list[int]) -> np.ndarray:
     )
     model.eval(tokens)
     logits = np.array(model.scores[: len(tokens)], np.float64)
-    return (
-        logits
-        - np.log(np.exp(logits - logits.max(-1, keepdims=True)).sum(-1, keepdims=True))
-        - logits.max(-1, keepdims=True)
-    )
+    logits -= logits.max(-1, keepdims=True)
+    return logits - np.log(np.exp(logits).sum(-1, keepdims=True))
 
 
 def quantize(path: Path, out: Path, kind: int) -> Path:
     """The same model with its matrices in one of llama.cpp's own types."""
     options = llama_cpp.llama_model_quantize_default_params()
-    options.nthread, options.ftype, options.pure = 1, kind, True
+    options.nthread, options.ftype, options.pure, options.allow_requantize = 1, kind, True, True
     assert llama_cpp.llama_model_quantize(str(path).encode(), str(out).encode(), ctypes.byref(options)) == 0
     return out

@@ -11,6 +11,15 @@ from pocketzo.runtime.errors import bad_input
 from .container import Stored
 from .metadata import Metadata
 
+USUAL = {
+    "rope.scaling.yarn_ext_factor": 1.0,
+    "rope.scaling.yarn_attn_factor": 1.0,
+    "rope.scaling.yarn_beta_fast": 32.0,
+    "rope.scaling.yarn_beta_slow": 1.0,
+    "rope.scaling.yarn_log_multiplier": 0.0,
+}
+"""keys that llama.cpp ignores in these architectures: with any other value the file means what nothing computes"""
+
 
 def read_config(metadata: Metadata, tensors: Mapping[str, Stored]) -> Any:
     """The configuration. Raises BadInput if metadata is missing or asks for what is not supported."""
@@ -56,33 +65,23 @@ def _rope(metadata: Metadata, context: int) -> dict[str, Any]:
     kind = metadata.own("rope.scaling.type", "linear")
     factor = metadata.own("rope.scaling.factor", 0.0) or metadata.own("rope.scale_linear", 0.0) or 1.0
     attention = metadata.own("rope.scaling.attn_factor", 1.0)
+    for name, usual in USUAL.items():
+        _expect(metadata, name, usual)
     if kind == "yarn":
-        # Given with other kinds, these are read by nothing and refused.
-        rope |= {
+        return rope | {
             "rope_type": "yarn",
             "factor": factor,
             "original_max_position_embeddings": metadata.count("rope.scaling.original_context_length", context),
-            "beta_fast": metadata.own("rope.scaling.yarn_beta_fast", 32.0),
-            "beta_slow": metadata.own("rope.scaling.yarn_beta_slow", 1.0),
-            "attention_factor": attention * _temperature(metadata, factor),
+            "attention_factor": attention * (1 + 0.1 * math.log(max(factor, 1))),
         }
-        _expect(metadata, "rope.scaling.yarn_ext_factor", 1.0)
-        _expect(metadata, "rope.scaling.yarn_attn_factor", 1.0)
-        return rope
     _expect(metadata, "rope.scaling.attn_factor", 1.0)
+    metadata.own("rope.scaling.original_context_length", context)
     if kind == "linear":
-        metadata.own("rope.scaling.original_context_length", context)
         return {**rope, "rope_type": "linear", "factor": factor} if factor != 1 else rope
     if kind != "none":
         why = f'the rotary scaling "{kind}" of a GGUF file is not supported'
         bad_input(metadata.where, why, "Supported: none, linear, yarn, and factors in rope_freqs.weight (Llama 3)")
     return rope
-
-
-def _temperature(metadata: Metadata, factor: float) -> float:
-    """What llama.cpp multiplies cos and sin by, for yarn."""
-    log = 0.1 * math.log(factor) if factor > 1 else 0.0
-    return (1 + log) / (1 + log * metadata.own("rope.scaling.yarn_log_multiplier", 0.0))
 
 
 def _expect(metadata: Metadata, name: str, value: float) -> None:
