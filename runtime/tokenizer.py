@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tokenizers import Tokenizer as Backend
+from tokenizers.models import WordLevel
 
 from .errors import bad_input
 
@@ -19,6 +20,7 @@ class Tokenizer:
         self._backend = backend
         self._backend.no_padding()
         self._backend.no_truncation()
+        self._tail = _tail(backend)
 
     @classmethod
     def open(cls, path: Path) -> Tokenizer:
@@ -35,8 +37,11 @@ class Tokenizer:
         return max(self._backend.get_vocab(with_added_tokens=True).values())
 
     def prompt(self, text: str) -> list[int]:
-        """Token ids of a text that opens a sequence, special tokens included."""
-        return self._backend.encode(text, add_special_tokens=True).ids
+        """Token ids of a text that opens a sequence: behind what the tokenizer puts before a text (BOS, [CLS]), and
+        without what it puts after one (EOS, [SEP]), since more is to follow.
+        """
+        ids = self._backend.encode(text, add_special_tokens=True).ids
+        return ids[: len(ids) - self._tail]
 
     def continuation(self, text: str) -> list[int]:
         """Token ids of a text that follows others, without special tokens.
@@ -53,3 +58,15 @@ class Tokenizer:
     def token(self, token_id: int) -> str:
         """The text of one token, for messages."""
         return self._backend.decode([token_id], skip_special_tokens=False) or str(self._backend.id_to_token(token_id))
+
+
+def _tail(backend: Backend) -> int:
+    """How many tokens the template of `backend` puts after every text: those behind the last place at which two texts
+    of one token each differ. What a text itself ends with, be it written like EOS, is no part of it.
+    """
+    if backend.post_processor is None:
+        return 0
+    letters = Backend(WordLevel({"a": 0, "b": 1}, unk_token="a"))
+    one, other = (backend.post_processor.process(letters.encode(text), None, True).ids for text in "ab")
+    different = [i for i, pair in enumerate(zip(one, other, strict=True)) if pair[0] != pair[1]]
+    return len(one) - 1 - different[-1] if different else 0

@@ -26,6 +26,7 @@ from .interrupts import Request, deferred
 from .loop import Step, run
 from .manifest import Model
 from .memory import check_memory
+from .repeats import repeats
 from .replay import Replayed
 from .run_folder import BEST, TRAJECTORY, RunFolder, check_run_folder
 from .tasks import Task
@@ -36,7 +37,7 @@ class Watcher(Protocol):
     """Who is told of a run's progress; the command line draws it, a program may ignore it."""
 
     def warned(self, text: str) -> None:
-        """Before the first step, of a setting that will probably waste the run."""
+        """Before the first step, of a setting or data that will probably waste the run."""
 
     def resumed(self, step: int) -> None:
         """Once, when a run goes on after `step`."""
@@ -81,6 +82,8 @@ class Result:
     best_values: Path
     padding: float
     """share of padding among the tokens of training batches"""
+    repeated: int
+    """validation records that are in the training file too"""
 
 
 def encoded(task: Task, data: DataSet, model: Model) -> list[Example]:
@@ -116,7 +119,9 @@ def tune(
         check_memory(job.bundle.manifest, examples, config, job.engine.name)
     initial_values = job.bundle.initial_values()
     _check_eps(initial_values, config.eps)
-    if text := warning(job.bundle.manifest.estimator_of(job.engine.name), config.eps):
+    repeated = repeats(examples, held_out)
+    eps_warning = warning(job.bundle.manifest.estimator_of(job.engine.name), config.eps)
+    for text in filter(None, [eps_warning, *repeated.warnings()]):
         watcher.warned(text)
     with contextlib.closing(RunFolder(job.path)) as folder, deferred() as request:
         progress = _open(folder, _header(job, config, len(initial_values)), initial_values, resume)
@@ -136,7 +141,7 @@ def tune(
     before, best = progress.evaluations[0][1], progress.best
     assert best is not None
     waste = padding([len(e.tokens) for e in examples], config.batch, config.seed)
-    return Result(before, best, progress.best_step, progress.state.step, job.path / BEST, waste)
+    return Result(before, best, progress.best_step, progress.state.step, job.path / BEST, waste, repeated.records)
 
 
 def _resolved(job: Job, config: TuneConfig, resume: bool) -> TuneConfig:

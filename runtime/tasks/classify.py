@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data import Record
+from ..data import Record, named, written
 from ..errors import BadInput, bad_input
 from ..examples import Example
 from ..label_bias import log_probabilities
@@ -16,7 +16,11 @@ from . import template
 
 
 class Classify:
-    """Label words are single tokens, so one position of one pass scores all of them."""
+    """Label words are single tokens, so one position of one pass scores all of them.
+
+    Spaces that end the template are read as the beginning of each word, and those that end a record's own text not at
+    all: the words are the same for every record.
+    """
 
     kind = "classify"
 
@@ -33,9 +37,10 @@ class Classify:
                 where, '"labels" must map at least two labels to words', 'Such as {"good": " good", "bad": " bad"}'
             )
         self._prompt = prompt
+        end = template.end(prompt)
         self._tokenizer = tokenizer
         self.labels = list(labels)
-        self._words = [_label_word(tokenizer, where, label, word) for label, word in labels.items()]
+        self._words = [_label_word(tokenizer, where, label, end, word) for label, word in labels.items()]
         if max(self._words) >= vocabulary:
             bad_input(where, "a label word is a token that the model does not have", "Choose another word")
         for i, word in enumerate(self._words):
@@ -48,22 +53,25 @@ class Classify:
                 )
         self.words = np.array(self._words)
 
-    def _tokens_and_answer(self, record: Record) -> tuple[list[int], int]:
+    def _answer(self, record: Record) -> int:
         label = record.fields.get("label")
         if isinstance(label, int) and not isinstance(label, bool):
             label = str(label)
-        if label not in self.labels:
-            known = ", ".join(self.labels)
-            problem = 'lacks the key "label"' if label is None else f'label "{label}" is not one of the task\'s'
-            raise BadInput(f"{record.where}: {problem} (labels: {known}). Mend the line or the task file.")
-        tokens = self._tokenizer.prompt(template.fill(self._prompt, record))
-        if not tokens:
-            raise BadInput(f"{record.where}: the prompt is empty. Give it at least one character.")
-        return tokens, self.labels.index(label)
+        if label in self.labels:
+            return self.labels.index(label)
+        problem, fix = f'label "{label}" is not one of the task\'s', "Mend the line or the task file."
+        if "label" not in record.fields:
+            problem = 'lacks the key "label"'
+        elif not isinstance(label, str):
+            problem, fix = f"the label is {named(label)}, and must be a text", _label_fix(label, self.labels)
+        raise BadInput(f"{record.where}: {problem} (labels: {', '.join(self.labels)}). {fix}")
 
     def example(self, record: Record) -> Example:
         """Scores every label word at the last token of the prompt (S = 1, L = number of labels)."""
-        tokens, answer = self._tokens_and_answer(record)
+        answer = self._answer(record)
+        tokens = self._tokenizer.prompt(template.body(template.fill(self._prompt, record)))
+        if not tokens:
+            raise BadInput(f"{record.where}: the prompt is empty. Give it at least one character that is no space.")
         return Example(tokens, [len(tokens) - 1], list(self._words), record.where, answer)
 
     def judge(self, nll: np.ndarray, examples: Sequence[Example]) -> tuple[np.ndarray, np.ndarray | None]:
@@ -73,16 +81,28 @@ class Classify:
         return -log_p[np.arange(len(examples)), answers], log_p.argmax(axis=1) == answers
 
 
-def _label_word(tokenizer: Tokenizer, where: object, label: str, word: str) -> int:
-    ids = tokenizer.continuation(word)
+def _label_fix(value: Any, labels: Sequence[str]) -> str:
+    """What to write in place of a label that is no text: the label that is written like it, if there is one."""
+    alike = [] if isinstance(value, list | dict) else [written(value)]
+    if isinstance(value, float) and value.is_integer():
+        alike.append(str(int(value)))
+    meant = next((label for label in labels if label.lower() in alike), None)
+    return "Write one of the labels, in quotes." if meant is None else f'Write "label": "{meant}".'
+
+
+def _label_word(tokenizer: Tokenizer, where: object, label: str, end: str, word: str) -> int:
+    """The token of `word` behind a prompt that ends in the spaces `end`. Raises BadInput if it is not one."""
+    ids = tokenizer.continuation(end + word) if word else []
     if len(ids) == 1:
         return ids[0]
     if not ids:
         bad_input(where, f'the word of label "{label}" is empty', "Give it a word")
     shown = ", ".join(repr(tokenizer.token(i)) for i in ids)
-    hint = "" if word.startswith(" ") else f' (in most tokenizers "{" " + word}", with a space first, is shorter)'
-    bad_input(
-        where,
-        f'the word {word!r} of label "{label}" is {len(ids)} tokens ({shown}), and must be one',
-        f"Choose a shorter or more common word{hint}",
-    )
+    fix = "Choose a shorter or more common word"
+    if end and (end + word).startswith("  "):
+        fix = "Leave one space between prompt and word: what the prompt ends in is read as part of the words"
+    elif end:
+        fix += " (the prompt ends in white space, which is read as part of the words)"
+    elif not word.startswith(" "):
+        fix += f' (in most tokenizers "{" " + word}", with a space first, is shorter)'
+    bad_input(where, f'the word {end + word!r} of label "{label}" is {len(ids)} tokens ({shown}), and must be one', fix)

@@ -15,7 +15,10 @@ from . import template
 
 
 class Complete:
-    """The end-of-sequence token is part of the completion where the model has one, so that it learns to stop."""
+    """The end-of-sequence token is part of the completion where the model has one, so that it learns to stop.
+
+    Spaces that end a prompt are read as the beginning of its completion.
+    """
 
     kind = "complete"
     labels: tuple[str, ...] = ()
@@ -34,11 +37,12 @@ class Complete:
 
     def example(self, record: Record) -> Example:
         """Scores every token of the completion, each predicted by the one before it."""
-        prompt = self._tokenizer.prompt(template.fill(self._prompt, record))
-        completion = self._tokenizer.continuation(template.fill(self._completion, record))
+        before, after = template.fill(self._prompt, record), template.fill(self._completion, record)
+        prompt = self._tokenizer.prompt(template.body(before))
+        completion = self._tokenizer.continuation(template.end(before) + after) if after else []
         if not prompt or not completion:
-            part = "prompt" if not prompt else "completion"
-            raise BadInput(f"{record.where}: the {part} is empty. Give it at least one character.")
+            part, what = ("completion", "") if prompt else ("prompt", " that is no space")
+            raise BadInput(f"{record.where}: the {part} is empty. Give it at least one character{what}.")
         targets = completion + self._end
         first = len(prompt) - 1
         positions = list(range(first, first + len(targets)))

@@ -23,6 +23,18 @@ def check(template: Any, where: object, key: str, example: str) -> str:
     return template
 
 
+def body(text: str) -> str:
+    """`text` without its `end`."""
+    return text.rstrip(" ")
+
+
+def end(text: str) -> str:
+    """The spaces that `text` ends in. Tokenizers read a space as the beginning of the word behind it, so these belong
+    to what follows; line ends and tabs are tokens of their own and stay.
+    """
+    return text[len(body(text)) :]
+
+
 def fill(template: str, record: Record) -> str:
     """`template` with each {name} replaced by the record's string. Raises BadInput if a field is missing."""
     return _PLACE.sub(lambda m: record.text(m.group(1)), template)

@@ -1,21 +1,27 @@
-"""Small tables of what Python says: numbers as text, JSON, settings, memory, records."""
+"""Small tables of what Python says: numbers as text, JSON, settings, memory, records, examples."""
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
+import lzma
 import random
 import struct
+import zlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from pocketzo.runtime.bundle import Bundle
 from pocketzo.runtime.config import TuneConfig
-from pocketzo.runtime.data import read_data
+from pocketzo.runtime.data import Record, read_data
 from pocketzo.runtime.errors import PocketzoError
 from pocketzo.runtime.files import parse_json
 from pocketzo.runtime.memory import estimate, head_bytes
 from pocketzo.runtime.replay import replay
+from pocketzo.runtime.tasks import make_task
+from pocketzo.runtime.tokenizer import Tokenizer
 
 NUMBERS = [
     0.0, -0.0, 0.001, 1e-05, 1e-04, 1e16, 1e15, 123456789012345680.0, 9007199254740993.0, 5e-324, 2e-323, 1.5e-323,
@@ -39,6 +45,47 @@ MEMORY = [(1, 16, 1, 1), (16, 128, 1, 1), (16, 128, 1, 4), (64, 256, 32, 2), (1,
 LINES = [
     b'{"text":"a"}\n\n{"text":"b","n":1}\n', b"\xef\xbb\xbf{}\n", b'{"text":"a"}\n{"text":}\n', b"", b"\n \n", b"[1]\n",
     b'{"text":"\xff"}', b'"a"', b"1.5", b'{"a":1,"a":1}', b'{"text":"a"}\r\n{"text":"b"}\r\n', b"null", b"true", b"3",
+    b"-1.50e0", b'"\xc3\xa9"', b"[]", b'{"text":"a","n":NaN}',
+]  # fmt: skip
+PACKED = gzip.compress(b'{"text":"a"}\n{"text":"b"}\n', mtime=0)
+LINES += [
+    PACKED, PACKED + PACKED, PACKED + b"\0" * 8, PACKED[:-9], PACKED[:-1], PACKED[:5], PACKED[:2], b"\x1f",
+    PACKED[:12] + b"\xff\xff" + PACKED[14:], PACKED[:-8] + b"\0" * 8, gzip.compress(b"", mtime=0),
+    gzip.compress(b"\xff", mtime=0), gzip.compress(b"[1]", mtime=0), gzip.compress(PACKED, mtime=0),
+    bz2.compress(b"{}"), lzma.compress(b"{}"), zlib.compress(b"{}"), b"PK\x03\x04rest", b"\x28\xb5\x2f\xfdrest",
+    b"7z\xbc\xaf\x27\x1crest", b"PK", b"BZ",
+]  # fmt: skip
+LABELS = {"a": " a", "1": " t", "0": " s", "True": " the", "null": " in"}
+TASKS: list[dict[str, Any]] = [
+    *(
+        {"kind": "classify", "prompt": p, "labels": {"a": " a", "b": " t"}}
+        for p in (
+            "Note: {text}\nFolder:",
+            "Note: {text}\nFolder: ",
+            "{text}",
+            "{text}:\n",
+            "{text}:\t",
+            "{text}: \u00a0",
+        )
+    ),
+    *(
+        {"kind": "classify", "prompt": p, "labels": {"a": "a", "b": "t"}}
+        for p in ("Note: {text}\nFolder: ", "Note: {text}\nFolder:\n ", "{text} ", "{text}  ", "{text}")
+    ),
+    {"kind": "classify", "prompt": "{text} ", "labels": {"a": "a", "b": "xylophone"}},
+    {"kind": "classify", "prompt": "{text} ", "labels": {"a": "a", "b": ""}},
+    {"kind": "classify", "prompt": "{text}", "labels": LABELS},
+    {"kind": "complete", "prompt": "{text}", "completion": "{label}"},
+    {"kind": "complete", "prompt": "Q: {text}\nA: ", "completion": "{label}"},
+    {"kind": "complete", "prompt": "Q: {text}\nA:", "completion": " {label}"},
+]
+RECORDS: list[dict[str, Any]] = [
+    *({"text": text, "label": "a"} for text in
+      ("the sea", "the sea ", "the sea  ", "the sea\n", " ", "", "a</s>", "é山 ")),
+    *({"text": "x", "label": label} for label in
+      ("c", "", 1, 7, 1.0, 0.0, 1.5, -0.0, 1e30, True, False, None, [], {}, [1])),
+    *({"text": text, "label": "a"} for text in (1, 1.0, 1e-7, True, None, ["x"], {"x": 1}, 10**30)),
+    {"label": "a"}, {"text": "x"}, {},
 ]  # fmt: skip
 
 
@@ -51,6 +98,7 @@ def write(bundle: Bundle, out: Path) -> None:
     write_table(folder / "config.json", [settings(changes, bundle) for changes in SETTINGS])
     write_table(folder / "memory.json", memory(bundle))
     write_table(folder / "data.json", [data(content, folder) for content in LINES])
+    write_table(folder / "examples.json", [examples(bundle, definition) for definition in TASKS])
     write_table(
         folder / "states.json", {name: state(bundle, out / name) for name in ("run", "complete-run", "scalars")}
     )
@@ -155,6 +203,25 @@ def data(content: bytes, folder: Path) -> dict[str, Any]:
         return {"content": content.hex(), "records": None, "hash": None, "error": str(e).replace(str(path), "PATH")}
     finally:
         path.unlink()
+
+
+def examples(bundle: Bundle, definition: dict[str, Any]) -> dict[str, Any]:
+    """What a task makes of each record, or what is said against the task or the record."""
+    model, tokenizer = bundle.manifest.model, Tokenizer.open(bundle.directory / "tokenizer.json")
+    try:
+        task = make_task(definition, "task", tokenizer, model.vocabulary, model.eos_token_id)
+    except PocketzoError as e:
+        return {"task": definition, "error": str(e), "examples": []}
+    made: list[dict[str, Any]] = []
+    for fields in RECORDS:
+        try:
+            e = task.example(Record(fields, "line 1"))
+            answer = -1 if e.answer is None else e.answer
+            made.append({"tokens": e.tokens, "positions": e.positions, "targets": e.targets, "answer": answer})
+        except PocketzoError as error:
+            made.append({"error": str(error)})
+        made[-1]["record"] = fields
+    return {"task": definition, "error": None, "examples": made}
 
 
 def state(bundle: Bundle, run: Path) -> dict[str, Any]:

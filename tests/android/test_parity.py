@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import hashlib
 import json
 import platform
 import re
@@ -23,6 +26,7 @@ DATA = {
     "classify": ("task.json", "train.jsonl", "validation.jsonl"),
     "complete": ("complete.json", "complete.jsonl", "complete-held.jsonl"),
 }
+BAD_DATA = ("line", "label", "long", "empty", "none", "float", "null", "bzip2", "cut")
 KINDS = ("task", "train", "validation")
 ACCURACY = [{}, {"accuracy_level": 4}, {"weight_bits": 8, "accuracy_level": 4}]
 
@@ -220,10 +224,15 @@ def test_what_is_wrong_is_said_in_the_same_words(java, cli, tiny_bundle, data, t
     (bad / "long.jsonl").write_text(json.dumps({"text": "word " * 300, "label": "a"}) + "\n")
     (bad / "beyond.jsonl").write_text('{"text": "a [PAD] more", "label": "a"}\n')
     (bad / "empty.jsonl").write_text("\n")
+    (bad / "float.jsonl").write_text('{"text": "x", "label": 1.0}\n')
+    (bad / "null.jsonl").write_text('{"text": null, "label": "a"}\n')
+    (bad / "bzip2.jsonl").write_bytes(bz2.compress(b"{}\n"))
+    (bad / "cut.jsonl").write_bytes(gzip.compress((data / "train.jsonl").read_bytes())[:99])
     tasks = {
         "kind": {"kind": "dance"},
         "key": {**CLASSIFY, "labls": {}},
         "word": {**CLASSIFY, "labels": {"a": " a", "b": " xylophone"}},
+        "spaces": {**CLASSIFY, "prompt": "{text}: "},
         "same": {**CLASSIFY, "labels": {"a": " a", "b": " a"}},
         "answer": {**CLASSIFY, "prompt": "{text} {label}"},
         "place": {**COMPLETE, "prompt": "no place"},
@@ -239,7 +248,7 @@ def test_what_is_wrong_is_said_in_the_same_words(java, cli, tiny_bundle, data, t
     tokenizer["added_tokens"].append({**tokenizer["added_tokens"][0], "id": 512, "content": "[PAD]"})
     replace(padded, "tokenizer.json", json.dumps(tokenizer).encode())
     for more, folder in (
-        *((["--train", bad / f"{name}.jsonl"], bundle) for name in ("line", "label", "long", "empty", "none")),
+        *((["--train", bad / f"{name}.jsonl"], bundle) for name in BAD_DATA),
         *((["--task", bad / f"{name}.json"], bundle) for name in (*tasks, "none")),
         (["--validation", data / "train.jsonl"], bundle),
         (["--run", bundle / "run"], bundle),
@@ -259,6 +268,31 @@ def test_what_is_wrong_is_said_in_the_same_words(java, cli, tiny_bundle, data, t
         # Python alone has ExecuTorch.
         assert message(ours.stderr) == message(theirs.err).replace("onnx, executorch", "onnx"), more
         assert not run.exists()
+
+
+def test_packed_and_repeated_data_is_the_same_to_both(java, cli, tiny_bundle, data, tmp_path):
+    """Validation records of the training file, gzip and all, and the space that a prompt ends in."""
+    train = (data / "train.jsonl").read_bytes()
+    (tmp_path / "train.jsonl").write_bytes(gzip.compress(train))
+    again = [{"text": "new", "label": "a"}, {**json.loads(train.splitlines()[0]), "label": "ü"}]
+    held = train.splitlines(keepends=True)[:5] + [json.dumps(line).encode() + b"\n" for line in again]
+    (tmp_path / "validation.jsonl").write_bytes(b"".join(held))
+    task = {**CLASSIFY, "prompt": CLASSIFY["prompt"] + " ", "labels": {k: v[1:] for k, v in CLASSIFY["labels"].items()}}
+    (tmp_path / "task.json").write_text(json.dumps(task))
+    told = []
+    for name, command in (("java", java), ("python", cli)):
+        options = ["--steps", 2, "--head-examples", 4, "--json"]
+        done = command(*arguments(tiny_bundle, tmp_path, "classify", tmp_path / name, *options))
+        out, err = (done.stdout, done.stderr) if name == "java" else (done.out, done.err)
+        told.append([json.loads(out)["repeated"], [line for line in err.splitlines() if line.startswith("Warning")]])
+    assert told[0] == told[1]
+    assert told[0][0] == 5
+    assert len(told[0][1]) == 2
+    headers = [lines(tmp_path / name)[0] for name in ("java", "python")]
+    for name in ("train", "validation", "task"):
+        assert headers[0][name] == headers[1][name]
+    assert headers[0]["task"] == task
+    assert headers[0]["train"] == hashlib.sha256((tmp_path / "train.jsonl").read_bytes()).hexdigest()
 
 
 def message(said):

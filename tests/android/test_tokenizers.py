@@ -17,6 +17,7 @@ from tokenizers import Regex
 from tokenizers import Tokenizer as Backend
 
 from tests.conftest import ROOT, SHARED
+from tests.runtime import test_tokenizer
 
 from . import families, texts, unicode_tables, verdicts
 
@@ -71,6 +72,14 @@ def test_every_text_has_the_ids_of_the_library(tmp_path, smollm2_tokenizer):
         count, mismatches = map(int, line.split())
         assert count >= COUNT, name
         assert mismatches == 0, name
+
+
+def test_prompts_lose_what_templates_put_after_them(tmp_path):
+    for name, (template, _, _) in test_tokenizer.TEMPLATES.items():
+        source = test_tokenizer.tokenizer(template).to_str()
+        save_cases(source, tmp_path / "families" / name, test_tokenizer.TEXTS)
+    ran = java(tmp_path, "everyTextHasTheTokensOfTheLibrary")
+    assert ran.returncode == 0, ran.stdout[-4000:]
 
 
 def test_patterns_match_where_the_library_says(tmp_path):

@@ -47,3 +47,20 @@ def files(tmp_path: Path) -> Path:
     for name, lines in (("train", LINES), ("validation", LINES[:8])):
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return tmp_path
+
+
+@pytest.fixture
+def tune(cli: Callable[..., Done], tiny_bundle: Any, files: Path) -> Callable[..., Done]:
+    """tune(task=..., train=[lines], ...): a run of one step with changed files."""
+
+    def call(*more: Any, task: Any = TASK, train: Any = LINES, validation: Any = LINES[:8]) -> Done:
+        (files / "task.json").write_text(json.dumps(task))
+        for name, lines in (("train", train), ("validation", validation)):
+            text = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
+            (files / f"{name}.jsonl").write_text(text)
+        done = cli("tune", tiny_bundle.directory, "--task", files / "task.json", "--train", files / "train.jsonl",
+                   "--validation", files / "validation.jsonl", "--run", files / "run", "--steps", 1, *more)  # fmt: skip
+        assert done.code == 0 or not (files / "run").exists()
+        return done
+
+    return call

@@ -276,23 +276,6 @@ def test_first_layer_that_the_model_does_not_have(export, tiny_checkpoint, layer
 # --- tasks and data ---
 
 
-@pytest.fixture
-def tune(cli, tiny_bundle, files):
-    """tune(task=..., train=[lines], ...): a run of one step with changed files."""
-
-    def call(*more, task=TASK, train=LINES, validation=LINES[:8]):
-        (files / "task.json").write_text(json.dumps(task))
-        for name, lines in (("train", train), ("validation", validation)):
-            text = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
-            (files / f"{name}.jsonl").write_text(text)
-        done = cli("tune", tiny_bundle.directory, "--task", files / "task.json", "--train", files / "train.jsonl",
-                   "--validation", files / "validation.jsonl", "--run", files / "run", "--steps", 1, *more)  # fmt: skip
-        assert done.code == 0 or not (files / "run").exists()
-        return done
-
-    return call
-
-
 def test_label_word_of_several_tokens(tune):
     task = {**TASK, "labels": {"a": " a", "b": " xylophone"}}
     refused(tune(task=task), "' xylophone'", "tokens (", "shorter")
@@ -334,7 +317,7 @@ def test_task_that_is_incomplete(tune, task, word):
         ({"label": "a"}, 'lacks the key "text"'),
         ({"text": "x"}, 'lacks the key "label"'),
         ({"text": "x", "label": "c"}, 'label "c" is not one of'),
-        ({"text": 7, "label": "a"}, '"text" is int'),
+        ({"text": 7, "label": "a"}, '"text" is the number 7, and must be a text. Write it in quotes: "7".'),
         ({"text": "half \ud83d", "label": "a"}, "lone surrogate"),
         ('{"text": "x", "label": ' + "9" * 5000 + "}", "is not JSON"),
         ('{"text": "x", "text": "y", "label": "a"}', "given twice"),

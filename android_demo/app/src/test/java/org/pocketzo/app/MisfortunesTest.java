@@ -13,6 +13,7 @@ import android.content.ContextWrapper;
 import android.content.Intent;
 import android.net.Uri;
 import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,6 +22,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
+import java.util.zip.GZIPOutputStream;
 import org.junit.After;
 import org.junit.Assume;
 import org.junit.Before;
@@ -199,21 +201,21 @@ public final class MisfortunesTest {
   }
 
   @Test
-  public void aFileThatWasChosenWhileTheProcessWasLostIsImported() {
+  public void aFileThatWasChosenWhileTheProcessWasLostIsImported() throws Exception {
     device.close();
     Sessions.forget();
-    Uri uri = Uri.parse("content://somewhere/examples.jsonl");
-    shadowOf(application.getContentResolver()).registerInputStream(
-        uri, new ByteArrayInputStream("{\"text\": \"t\", \"label\": \"l\"}\n".getBytes(StandardCharsets.UTF_8)));
+    Uri uri = Uri.parse("content://somewhere/examples.jsonl.gz");
+    ByteArrayOutputStream packed = new ByteArrayOutputStream();
+    try (GZIPOutputStream out = new GZIPOutputStream(packed)) {
+      out.write("{\"text\": \"t\", \"label\": \"l\"}\n".getBytes(StandardCharsets.UTF_8));
+    }
+    shadowOf(application.getContentResolver())
+        .registerInputStream(uri, new ByteArrayInputStream(packed.toByteArray()));
     MainActivity activity = device.open();
     device.activity().onActivityResult(
         ExamplesScreen.IMPORT, android.app.Activity.RESULT_OK, new Intent().setData(uri));
     device.tab(MainActivity.EXAMPLES);
-    try {
-      device.await("it is imported", () -> device.read(R.id.page_examples, R.id.example_said).contains("1 example"));
-    } catch (InterruptedException e) {
-      throw new AssertionError(e);
-    }
+    device.await("it is imported", () -> device.read(R.id.page_examples, R.id.example_said).contains("1 example"));
     assertEquals(Arrays.asList(new Item("t", "l")), session().collection().items());
     assertFalse(activity.isFinishing());
   }

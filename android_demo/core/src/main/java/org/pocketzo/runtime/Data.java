@@ -7,18 +7,18 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Examples in files: JSON Lines, each bad line named by file, line number and reason. */
+/** Examples in files: JSON Lines, plain or by gzip, each bad line named by file, line number and reason. */
 public final class Data {
   private Data() {}
 
   /**
-   * Reads a JSON Lines file; blank lines are passed over.
+   * Reads a JSON Lines file, which may be compressed by gzip; blank lines are passed over.
    *
-   * @throws BadInput if the file is missing, not UTF-8, empty, or a line is not a JSON object
+   * @throws BadInput if the file is missing, compressed otherwise, not UTF-8, empty, or a line is not a JSON object
    */
   public static DataSet read(Path path) throws BadInput {
     byte[] content = Files.readFile(path, "data file");
-    String text = Files.decodeText(content, path, "data file");
+    String text = Files.decodeText(Compressed.unpacked(content, path, "data file"), path, "data file");
     List<DataRecord> records = new ArrayList<>();
     int number = 1;
     for (int begin = 0; begin <= text.length(); number++) {
@@ -57,7 +57,7 @@ public final class Data {
     }
     if (!(content instanceof Map)) {
       throw new BadInput(
-          where + ": is a JSON " + DataRecord.type(content) + ", not an object. Write {...} on each line.");
+          where + ": is " + DataRecord.named(content) + ", and must be an object. Write {...} on each line.");
     }
     Map<String, Object> fields = new LinkedHashMap<>();
     for (Map.Entry<?, ?> member : ((Map<?, ?>) content).entrySet()) {

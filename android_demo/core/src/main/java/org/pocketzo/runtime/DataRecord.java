@@ -1,6 +1,5 @@
 package org.pocketzo.runtime;
 
-import java.math.BigInteger;
 import java.util.List;
 import java.util.Map;
 
@@ -12,27 +11,32 @@ public record DataRecord(Map<String, Object> fields, String where) {
     if (value instanceof String) {
       return (String) value;
     }
-    String problem =
-        value == null ? "lacks the key \"" + key + "\"" : "\"" + key + "\" is " + type(value) + ", not a string";
-    String keys = fields.isEmpty() ? "none" : String.join(", ", fields.keySet());
-    throw new BadInput(
-        where + ": " + problem + " (keys here: " + keys + "). Add it or change the task's prompt.");
+    if (!fields.containsKey(key)) {
+      String keys = fields.isEmpty() ? "none" : String.join(", ", fields.keySet());
+      throw new BadInput(
+          where + ": lacks the key \"" + key + "\" (keys here: " + keys + "). Add it or change the task's prompt.");
+    }
+    boolean simple = value instanceof Boolean || value instanceof Number;
+    String fix = simple ? "Write it in quotes: \"" + written(value) + "\"." : "Write a text, in quotes.";
+    throw new BadInput(where + ": \"" + key + "\" is " + named(value) + ", and must be a text. " + fix);
   }
 
-  /** What a JSON value is, in the words of the command line's messages. */
-  static String type(Object value) {
-    if (value instanceof Long || value instanceof BigInteger) {
-      return "int";
-    }
-    if (value instanceof Double) {
-      return "float";
-    }
+  /** What a JSON value is, in JSON's words. */
+  public static String named(Object value) {
     if (value instanceof Boolean) {
-      return "bool";
+      return written(value) + ", a boolean";
+    }
+    if (value instanceof Number) {
+      return "the number " + written(value);
     }
     if (value instanceof String) {
-      return "str";
+      return "a text";
     }
-    return value == null ? "NoneType" : value instanceof List ? "list" : "dict";
+    return value == null ? "null" : value instanceof List ? "an array" : "an object";
+  }
+
+  /** A JSON number, truth value or null as it is written. */
+  public static String written(Object value) {
+    return value instanceof Double ? Floats.repr((Double) value) : String.valueOf(value);
   }
 }

@@ -32,6 +32,7 @@ public final class Tune {
   private final Request request;
   private final List<Example> examples;
   private final List<Example> heldOut;
+  private final Repeats repeats;
   private final float[] initialValues;
 
   /**
@@ -76,6 +77,10 @@ public final class Tune {
     String warning = EpsWindow.warning(manifest.estimatorOf(job.engine().name()), config.eps());
     if (warning != null) {
       watcher.warned(warning);
+    }
+    repeats = Repeats.of(examples, heldOut);
+    for (String text : repeats.warnings()) {
+      watcher.warned(text);
     }
   }
 
@@ -181,7 +186,7 @@ public final class Tune {
     double padding = Batches.padding(Batches.lengths(examples), config.batch(), config.seed());
     return new Result(
         progress.evaluations().get(0).evaluation(), progress.best(), progress.bestStep(), progress.state().step(),
-        job.path().resolve(RunFolder.BEST), padding);
+        job.path().resolve(RunFolder.BEST), padding, repeats.records());
   }
 
   /** Throws UsageError if most values are too large for fp32 to tell them from themselves plus eps. */

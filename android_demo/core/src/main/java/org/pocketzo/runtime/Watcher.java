@@ -5,7 +5,7 @@ package org.pocketzo.runtime;
  * it.
  */
 public interface Watcher {
-  /** Before the first step, of a setting that will probably waste the run. */
+  /** Before the first step, of a setting or data that will probably waste the run. */
   default void warned(String text) {}
 
   /** Before each replayed line of a run that goes on: the step it belongs to. */

@@ -57,7 +57,8 @@ class DataTest {
     assertEquals(
         "a.jsonl, line 3: lacks the key \"label\" (keys here: text, n). Add it or change the task's prompt.", said);
     said = assertThrows(BadInput.class, () -> record.text("n")).getMessage();
-    assertTrue(said.contains("\"n\" is int, not a string"), said);
+    assertEquals(
+        "a.jsonl, line 3: \"n\" is the number 1, and must be a text. Write it in quotes: \"1\".", said);
     said = assertThrows(BadInput.class, () -> Data.read(scratch.resolve("none"))).getMessage();
     assertTrue(said.contains("there is no such data file"), said);
     said = assertThrows(BadInput.class, () -> Data.read(scratch)).getMessage();

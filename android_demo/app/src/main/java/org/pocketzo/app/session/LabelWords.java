@@ -9,25 +9,29 @@ import java.util.Map;
 import java.util.Set;
 import org.pocketzo.runtime.BadInput;
 import org.pocketzo.runtime.PocketzoException;
+import org.pocketzo.runtime.tasks.Template;
 import org.pocketzo.runtime.tokenizers.Tokenizer;
 
 /** Words that stand for a person's labels: each must be one token, and no two the same. */
 final class LabelWords {
   private LabelWords() {}
 
-  /** A word for each of {@code labels}, the label itself where it will do. */
-  static Map<String, Object> choose(List<String> labels, Tokenizer tokenizer) throws PocketzoException {
+  /** A word for each of {@code labels} behind {@code prompt}, the label itself where it will do. */
+  static Map<String, Object> choose(List<String> labels, String prompt, Tokenizer tokenizer)
+      throws PocketzoException {
+    String end = Template.end(prompt);
     Map<String, Object> words = new LinkedHashMap<>();
     Set<Integer> taken = new HashSet<>();
     for (String label : labels) {
-      words.put(label, word(label, tokenizer, taken));
+      words.put(label, word(label, end, tokenizer, taken));
     }
     return words;
   }
 
-  private static String word(String label, Tokenizer tokenizer, Set<Integer> taken) throws PocketzoException {
+  private static String word(String label, String end, Tokenizer tokenizer, Set<Integer> taken)
+      throws PocketzoException {
     for (String candidate : candidates(label)) {
-      int[] ids = tokenizer.continuation(candidate);
+      int[] ids = tokenizer.continuation(end + candidate);
       if (ids.length == 1 && taken.add(ids[0])) {
         return candidate;
       }

@@ -12,7 +12,7 @@ import java.util.Set;
  * Which examples are held back for checking: of each label every fifth, from the second on, so that two examples of a
  * label are one to learn from and one to check with.
  *
- * <p>An example that repeats an earlier text goes where that went: what was learnt by heart proves nothing.
+ * <p>An example that repeats an earlier text, spaces at its ends aside, goes where that went: what was learnt by heart proves nothing.
  */
 public record Split(List<Item> train, List<Item> heldBack, Set<Integer> heldBackAt) {
   private static final int EVERY = 5;
@@ -26,11 +26,12 @@ public record Split(List<Item> train, List<Item> heldBack, Set<Integer> heldBack
     Map<String, Boolean> texts = new HashMap<>();
     for (int i = 0; i < items.size(); i++) {
       Item item = items.get(i);
-      Boolean held = texts.get(item.text());
+      String text = item.text().trim();
+      Boolean held = texts.get(text);
       if (held == null) {
         int number = seen.merge(classifies ? item.answer() : "", 1, Integer::sum);
         held = number % EVERY == 2;
-        texts.put(item.text(), held);
+        texts.put(text, held);
       }
       if (held) {
         at.add(i);

@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.nio.file.Paths;
 import org.pocketzo.app.R;
 import org.pocketzo.runtime.BadInput;
+import org.pocketzo.runtime.Compressed;
 import org.pocketzo.runtime.Files;
 
 /** Examples from and to files of the person's, which may lie in a cloud: not for the thread that draws. */
@@ -31,7 +32,8 @@ public final class Transfer {
         throw new IOException(uri.toString());
       }
       Path name = Paths.get("examples");
-      byte[] content = Files.bytes(in, name, "file", Collection.LIMIT);
+      byte[] packed = Files.bytes(in, name, "file", Collection.LIMIT);
+      byte[] content = Compressed.unpacked(packed, name, "file", Collection.LIMIT);
       found = Lines.read(Files.decodeText(content, name, "file"), wording);
     } catch (IOException | BadInput | RuntimeException | OutOfMemoryError e) {
       return new News(null, Trouble.of(e, R.string.trouble_examples, R.string.trouble_read_advice));

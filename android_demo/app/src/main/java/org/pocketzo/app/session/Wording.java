@@ -86,8 +86,9 @@ public record Wording(boolean classifies, String textKey, String answerKey, Map<
       return stored;
     }
     task.put("kind", "classify");
-    task.put("prompt", stored == null ? PROMPT : stored.get("prompt"));
-    task.put("labels", LabelWords.choose(labels, tokenizer));
+    String prompt = stored == null ? PROMPT : (String) stored.get("prompt");
+    task.put("prompt", prompt);
+    task.put("labels", LabelWords.choose(labels, prompt, tokenizer));
     return task;
   }
 }

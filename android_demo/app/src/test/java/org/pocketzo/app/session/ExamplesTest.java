@@ -100,16 +100,25 @@ public final class ExamplesTest {
       assertFalse(split.train().contains(held));
     }
     assertTrue(split.heldBack().size() > 1);
+    Split spaced = Split.of(Arrays.asList(new Item("a", "x"), new Item("a ", "x"), new Item(" a", "x")), true);
+    assertEquals(3, spaced.train().size());
   }
 
   @Test
   public void everyLabelGetsAWordOfItsOwn() throws Exception {
     Map<String, Object> words =
-        LabelWords.choose(Arrays.asList("sea", "Sea", "a long label", "🦀"), new Letters());
+        LabelWords.choose(Arrays.asList("sea", "Sea", "a long label", "🦀"), "Label:", new Letters());
     assertEquals(4, new java.util.HashSet<>(words.values()).size());
     for (Object word : words.values()) {
       assertEquals(1, new Letters().continuation((String) word).length);
     }
+  }
+
+  @Test
+  public void aSpaceThatEndsThePromptIsPartOfTheWords() throws Exception {
+    Map<String, Object> words = LabelWords.choose(Arrays.asList("x", "long"), "Label: ", new Letters());
+    assertEquals("x", words.get("x"));
+    assertEquals(1, new Letters().continuation(" " + words.get("long")).length);
   }
 
   @Test

@@ -119,6 +119,7 @@ final class TuneCommand implements Callable<Integer> {
     content.put("steps", (long) result.steps());
     content.put("best_values", result.bestValues().toString());
     content.put("padding", result.padding());
+    content.put("repeated", (long) result.repeated());
     return content;
   }
 

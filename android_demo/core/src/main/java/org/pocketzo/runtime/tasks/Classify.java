@@ -1,10 +1,12 @@
 package org.pocketzo.runtime.tasks;
 
+import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.pocketzo.runtime.BadInput;
 import org.pocketzo.runtime.DataRecord;
@@ -16,6 +18,9 @@ import org.pocketzo.runtime.tokenizers.Tokenizer;
 /**
  * classify: one label word after a prompt. The loss is cross-entropy over the label words alone; these are single
  * tokens, so one position of one pass scores all of them.
+ *
+ * <p>Spaces that end the template are read as the beginning of each word, and those that end a record's own text not at
+ * all: the words are the same for every record.
  */
 public final class Classify implements Task {
   private final String prompt;
@@ -35,7 +40,7 @@ public final class Classify implements Task {
     labels = Collections.unmodifiableList(new ArrayList<>(wordOf.keySet()));
     words = new int[labels.size()];
     for (int i = 0; i < words.length; i++) {
-      words[i] = labelWord(where, labels.get(i), wordOf.get(labels.get(i)));
+      words[i] = labelWord(where, labels.get(i), Template.end(prompt), wordOf.get(labels.get(i)));
     }
     checkWords(where, vocabulary);
   }
@@ -57,8 +62,9 @@ public final class Classify implements Task {
     return words;
   }
 
-  private int labelWord(Object where, String label, String word) throws PocketzoException {
-    int[] ids = tokenizer.continuation(word);
+  /** The token of {@code word} behind a prompt that ends in the spaces {@code end}; throws BadInput if not one. */
+  private int labelWord(Object where, String label, String end, String word) throws PocketzoException {
+    int[] ids = word.isEmpty() ? new int[0] : tokenizer.continuation(end + word);
     if (ids.length == 1) {
       return ids[0];
     }
@@ -69,13 +75,21 @@ public final class Classify implements Task {
     for (int id : ids) {
       shown.add(token(id));
     }
-    String hint =
-        word.startsWith(" ") ? "" : " (in most tokenizers \" " + word + "\", with a space first, is shorter)";
     throw BadInput.of(
         where,
-        "the word '" + word + "' of label \"" + label + "\" is " + ids.length + " tokens (" + String.join(", ", shown)
-            + "), and must be one",
-        "Choose a shorter or more common word" + hint);
+        "the word '" + end + word + "' of label \"" + label + "\" is " + ids.length + " tokens ("
+            + String.join(", ", shown) + "), and must be one",
+        shorter(end, word));
+  }
+
+  private static String shorter(String end, String word) {
+    String fix = "Choose a shorter or more common word";
+    if (!end.isEmpty()) {
+      return (end + word).startsWith("  ")
+          ? "Leave one space between prompt and word: what the prompt ends in is read as part of the words"
+          : fix + " (the prompt ends in white space, which is read as part of the words)";
+    }
+    return word.startsWith(" ") ? fix : fix + " (in most tokenizers \" " + word + "\", with a space first, is shorter)";
   }
 
   private String token(int id) {
@@ -122,9 +136,9 @@ public final class Classify implements Task {
   @Override
   public Example example(DataRecord record) throws PocketzoException {
     int answer = answer(record);
-    int[] tokens = tokenizer.prompt(Template.fill(prompt, record));
+    int[] tokens = tokenizer.prompt(Template.body(Template.fill(prompt, record)));
     if (tokens.length == 0) {
-      throw new BadInput(record.where() + ": the prompt is empty. Give it at least one character.");
+      throw new BadInput(record.where() + ": the prompt is empty. Give it at least one character that is no space.");
     }
     return new Example(tokens, new int[] {tokens.length - 1}, words.clone(), record.where(), answer);
   }
@@ -137,11 +151,33 @@ public final class Classify implements Task {
     if (label instanceof String && labels.contains(label)) {
       return labels.indexOf(label);
     }
-    String problem =
-        label == null ? "lacks the key \"label\"" : "label \"" + label + "\" is not one of the task's";
+    String problem = "label \"" + label + "\" is not one of the task's";
+    String fix = "Mend the line or the task file.";
+    if (!record.fields().containsKey("label")) {
+      problem = "lacks the key \"label\"";
+    } else if (!(label instanceof String)) {
+      problem = "the label is " + DataRecord.named(label) + ", and must be a text";
+      fix = labelFix(label);
+    }
     throw new BadInput(
-        record.where() + ": " + problem + " (labels: " + String.join(", ", labels) + "). Mend the line or the task"
-            + " file.");
+        record.where() + ": " + problem + " (labels: " + String.join(", ", labels) + "). " + fix);
+  }
+
+  /** What to write in place of a label that is no text: the label that is written like it, if there is one. */
+  private String labelFix(Object value) {
+    List<String> alike = new ArrayList<>();
+    if (!(value instanceof List || value instanceof Map)) {
+      alike.add(DataRecord.written(value));
+    }
+    if (value instanceof Double && Math.rint((Double) value) == (Double) value && !Double.isInfinite((Double) value)) {
+      alike.add(new BigDecimal((Double) value).toBigInteger().toString());
+    }
+    for (String label : labels) {
+      if (alike.contains(label.toLowerCase(Locale.ROOT))) {
+        return "Write \"label\": \"" + label + "\".";
+      }
+    }
+    return "Write one of the labels, in quotes.";
   }
 
   /** Loss: nll of the right label. Right: no other label scores better. */

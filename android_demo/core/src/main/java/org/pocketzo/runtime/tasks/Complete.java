@@ -13,6 +13,8 @@ import org.pocketzo.runtime.tokenizers.Tokenizer;
 /**
  * complete: a prompt and the text that should follow. The loss is the mean nll of the completion's tokens. The
  * end-of-sequence token is part of the completion where the model has one, so that it learns to stop.
+ *
+ * <p>Spaces that end a prompt are read as the beginning of its completion.
  */
 public final class Complete implements Task {
   private final String prompt;
@@ -57,11 +59,15 @@ public final class Complete implements Task {
   /** Scores every token of the completion, each predicted by the one before it. */
   @Override
   public Example example(DataRecord record) throws PocketzoException {
-    int[] before = tokenizer.prompt(Template.fill(prompt, record));
-    int[] after = tokenizer.continuation(Template.fill(completion, record));
+    String asked = Template.fill(prompt, record);
+    String answer = Template.fill(completion, record);
+    int[] before = tokenizer.prompt(Template.body(asked));
+    int[] after = answer.isEmpty() ? new int[0] : tokenizer.continuation(Template.end(asked) + answer);
     if (before.length == 0 || after.length == 0) {
       String part = before.length == 0 ? "prompt" : "completion";
-      throw new BadInput(record.where() + ": the " + part + " is empty. Give it at least one character.");
+      String what = before.length == 0 ? " that is no space" : "";
+      throw new BadInput(
+          record.where() + ": the " + part + " is empty. Give it at least one character" + what + ".");
     }
     int[] targets = after;
     if (end != null) {

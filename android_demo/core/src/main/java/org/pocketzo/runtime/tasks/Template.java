@@ -8,7 +8,7 @@ import org.pocketzo.runtime.BadInput;
 import org.pocketzo.runtime.DataRecord;
 
 /** Prompts with {field} places: plain substitution, so that no text can reach into the program. */
-final class Template {
+public final class Template {
   private static final Pattern PLACE = Pattern.compile("\\{([A-Za-z_][A-Za-z0-9_]*)\\}");
 
   private Template() {}
@@ -30,6 +30,23 @@ final class Template {
           where, "\"" + key + "\" must be a text with a place for a field", "Such as \"" + example + "\"");
     }
     return (String) template;
+  }
+
+  /** The text without its {@link #end}. */
+  static String body(String text) {
+    int length = text.length();
+    while (length > 0 && text.charAt(length - 1) == ' ') {
+      length--;
+    }
+    return text.substring(0, length);
+  }
+
+  /**
+   * The spaces that a text ends in. Tokenizers read a space as the beginning of the word behind it, so these belong to
+   * what follows; line ends and tabs are tokens of their own and stay.
+   */
+  public static String end(String text) {
+    return text.substring(body(text).length());
   }
 
   /** The template with each {name} replaced by the record's string; throws BadInput if a field is missing. */

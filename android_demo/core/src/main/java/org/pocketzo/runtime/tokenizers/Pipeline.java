@@ -15,6 +15,7 @@ final class Pipeline implements Tokenizer {
   private final Model model;
   private final UnaryOperator<int[]> postProcessor;
   private final Decoder decoder;
+  private final int tail;
 
   Pipeline(
       AddedTokens added,
@@ -27,11 +28,13 @@ final class Pipeline implements Tokenizer {
     this.model = model;
     this.postProcessor = postProcessor;
     this.decoder = decoder;
+    tail = PostProcessors.tail(postProcessor);
   }
 
   @Override
   public int[] prompt(String text) throws BadInput {
-    return postProcessor.apply(encode(text));
+    int[] ids = postProcessor.apply(encode(text));
+    return Arrays.copyOf(ids, ids.length - tail);
   }
 
   @Override

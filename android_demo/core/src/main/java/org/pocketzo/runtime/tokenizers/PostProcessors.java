@@ -16,6 +16,21 @@ final class PostProcessors {
     return description == null ? ids -> ids : of(Component.of("post-processor", description));
   }
 
+  /**
+   * How many tokens are put after every text: those behind the last place at which two texts of one token each differ.
+   * What a text itself ends with, be it written like EOS, is no part of it.
+   */
+  static int tail(UnaryOperator<int[]> postProcessor) {
+    int[] one = postProcessor.apply(new int[] {0});
+    int[] other = postProcessor.apply(new int[] {1});
+    for (int i = one.length - 1; i >= 0; i--) {
+      if (one[i] != other[i]) {
+        return one.length - 1 - i;
+      }
+    }
+    return 0;
+  }
+
   private static UnaryOperator<int[]> of(Component fields) throws BadInput {
     switch (fields.type()) {
       case "Sequence":

@@ -4,7 +4,10 @@ import org.pocketzo.runtime.PocketzoException;
 
 /** Text to token ids: prompts begin as the model expects (BOS if it has one), words stand alone. */
 public interface Tokenizer {
-  /** Token ids of a text that opens a sequence, special tokens included. */
+  /**
+   * Token ids of a text that opens a sequence: behind what the tokenizer puts before a text (BOS, [CLS]), and without
+   * what it puts after one (EOS, [SEP]), since more is to follow.
+   */
   int[] prompt(String text) throws PocketzoException;
 
   /** Token ids of a text that follows others, without special tokens. */
