@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from pocketzo.runtime.errors import BadInput, NotEnoughRoom, bad_input
-from pocketzo.runtime.files import disk_errors
+from pocketzo.runtime.files import disk_errors, flush
 from pocketzo.runtime.manifest import NAME, read_manifest
 
 
@@ -60,7 +60,7 @@ def _flush(folder: Path) -> None:
     for path in [*folder.iterdir(), folder]:
         handle = os.open(path, os.O_RDONLY)
         try:
-            os.fsync(handle)
+            flush(handle)
         finally:
             os.close(handle)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 import onnx_ir as ir
+from pocketzo.runtime.files import flush
 
 PAGE = 4096
 CACHE_LINE = 64
@@ -49,7 +49,7 @@ class WeightsFile:
     def flush(self) -> int:
         """Everything so far on disk; returns how many bytes that is."""
         self._file.flush()
-        os.fsync(self._file.fileno())
+        flush(self._file.fileno())
         return self._file.tell()
 
     def __contains__(self, name: str) -> bool:

@@ -23,7 +23,11 @@ class BadInput(PocketzoError):
     exit_code = 3
 
 
-class DiskFull(BadInput):
+class DiskFailed(BadInput):
+    """The operating system refused to read or write where we work; what is finished there is as good as before."""
+
+
+class DiskFull(DiskFailed):
     """The disk filled up while something was written; nothing half-written is left."""
 
 

@@ -14,27 +14,39 @@ from typing import Any, BinaryIO, NoReturn
 import numpy as np
 from safetensors.numpy import save
 
-from .errors import DiskFull, bad_input
+from .errors import DiskFailed, DiskFull, bad_input
 
 CHUNK = 1 << 22
 MEMORY_LIMIT = 1 << 30
 """bytes of the largest text or JSON file that is read into memory at once"""
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_FLUSH = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+"""what file systems answer that cannot be flushed, such as some network mounts with their folders"""
 
 
 @contextlib.contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
     """Turn the operating system's refusals to write at `path` into errors that say what to do.
 
-    Raises DiskFull when the disk or quota is full, BadInput when the place cannot be written to.
+    Raises DiskFull when the disk or quota is full, DiskFailed when the place cannot be written to.
     """
     try:
         yield
     except OSError as e:
-        if e.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if e.errno in FULL:
             raise DiskFull(
                 f"{path}: the disk is full. Free some space or choose another disk; nothing was left behind there."
             ) from e
-        bad_input(path, f"cannot be written ({e.strerror})", "Choose a folder that you may write to")
+        raise DiskFailed(f"{path}: cannot be written ({e.strerror}). Choose a folder that you may write to") from e
+
+
+def flush(handle: int) -> None:
+    """Put an open file or folder on the disk itself, as far as its file system has a way to."""
+    try:
+        os.fsync(handle)
+    except OSError as e:
+        if e.errno not in NO_FLUSH:
+            raise
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -48,10 +60,11 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             write(temporary)
             with open(temporary, "rb+") as f:
-                os.fsync(f.fileno())
+                flush(f.fileno())
             os.replace(temporary, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a disk that fails may refuse this too
+            temporary.unlink(missing_ok=True)
         raise
 
 

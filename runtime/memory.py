@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .cgroups import left_bytes
 from .config import TuneConfig
 from .errors import NotEnoughRoom
 from .examples import Example
@@ -102,12 +103,15 @@ def head_bytes(manifest: Manifest, examples: int, labels: int) -> int:
     return examples * (28 * inputs + 40 * labels) + 32 * inputs**2 if examples else 0
 
 
-def available_bytes() -> int | None:
-    """Memory that a new process could still take here, or None where the system does not say."""
+def available_bytes(root: Path = Path("/")) -> int | None:
+    """Memory that a new process could still take here, its container's limit included, or None where the system does
+    not say. `root` is where proc and sys are.
+    """
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     found = [limit] if limit != resource.RLIM_INFINITY else []
+    found += left_bytes(root)
     with contextlib.suppress(OSError, ValueError, IndexError):
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        lines = (root / "proc/meminfo").read_text(encoding="ascii").splitlines()
         found.append(next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")))
     return min(found, default=None)
 

@@ -1,13 +1,11 @@
 """The folder of a run: trajectory.jsonl as it goes, values.safetensors, best.safetensors and metrics.json.
 
 The trajectory is the run: every other file can be made again from it and the bundle. One process at a time writes to a
-folder; the lock goes with the process, however it ends.
+folder.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -16,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from .config import TuneConfig
-from .errors import bad_input
-from .files import disk_errors, write_json
+from .errors import BadInput, bad_input
+from .files import disk_errors, flush, write_json
+from .locked import LockedFolder
 from .manifest import NAME
 from .replay import Replayed, replay_lines, start
 from .trajectory import Header, Line, Reader, Writer
@@ -49,24 +48,23 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         """Lock the folder. Raises BadInput if another process is writing to it, BadInput or DiskFull if we cannot."""
         self.path = path
-        with disk_errors(path):
-            path.mkdir(parents=True, exist_ok=True)
-            self._file = open(os.open(path / TRAJECTORY, os.O_RDWR | os.O_CREAT, 0o644), "rb+", buffering=0)  # noqa: SIM115
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._file.close()
-            bad_input(path, "another process is tuning in this folder", "Wait for it, stop it, or choose another --run")
+        taken, fix = "another process is tuning in this folder", "Wait for it, stop it, or choose another --run"
+        self._locked = LockedFolder(path, TRAJECTORY, taken, fix, buffering=0)
+        self._file = self._locked.file
 
     def begin(self, header: Header, initial_values: np.ndarray) -> Replayed:
-        """Start over: remove what a run left, write the header."""
+        """Start over: remove what a run left, write the header. A new folder that takes none is removed again."""
         self._header = header
         with disk_errors(self.path):
             for name in (VALUES, BEST, METRICS):
                 (self.path / name).unlink(missing_ok=True)
             self._file.truncate(0)
         self.writer = Writer(self._file, self.path)
-        self.writer.header(header)
+        try:
+            self.writer.header(header)
+        except BadInput:
+            self._locked.undo()
+            raise
         self._file.seek(0)
         return start(Reader(self._file, self.path / TRAJECTORY), initial_values)
 
@@ -84,13 +82,12 @@ class RunFolder:
             yield replayed, line
         with disk_errors(self.path):
             self._file.truncate(reader.whole_bytes)
-            self._file.seek(0, os.SEEK_END)
         self.writer = Writer(self._file, self.path, reader.chain)
 
     def flush(self) -> None:
         """Put the trajectory on the disk itself, so that a power cut cannot take it."""
         with disk_errors(self.path):
-            os.fsync(self._file.fileno())
+            flush(self._file.fileno())
 
     def save_values(self, name: str, tuned: Tuned, step: int) -> None:
         """Write what was tuned, bound to the bundle by its hash."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pocketzo.runtime.bundle import Bundle
 from pocketzo.runtime.errors import NotEnoughRoom, UsageError, bad_input
-from pocketzo.runtime.files import disk_errors
+from pocketzo.runtime.files import disk_errors, flush
 from pocketzo.runtime.manifest import NAME as MANIFEST
 from pocketzo.runtime.tokenizer import NAME as TOKENIZER
 
@@ -115,7 +115,7 @@ def package(
         engine_bytes = _write(bundle, app, unsigned, abis, advance)
         sign(unsigned, signed, key)
         with open(signed, "rb+") as file:
-            os.fsync(file.fileno())
+            flush(file.fileno())
         os.replace(signed, out)
     return Packaged(out, out.stat().st_size, sum(_sizes(bundle).values()), engine_bytes)
 

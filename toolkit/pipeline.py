@@ -27,7 +27,15 @@ from pocketzo.export.weights_file import WeightsFile
 from pocketzo.runtime import __version__
 from pocketzo.runtime.bundle import Bundle, open_bundle
 from pocketzo.runtime.engines import Engine, open_engine
-from pocketzo.runtime.errors import DiskFull, Interrupted, PocketzoError, UsageError, bad_input
+from pocketzo.runtime.errors import (
+    DiskFailed,
+    DiskFull,
+    Interrupted,
+    NotEnoughRoom,
+    PocketzoError,
+    UsageError,
+    bad_input,
+)
 from pocketzo.runtime.files import disk_errors
 from pocketzo.runtime.manifest import Calibration, HeldOut, Model, Quantization, Reading
 from pocketzo.runtime.tasks import make_task
@@ -149,6 +157,8 @@ def _kept_if_stopped(out: Path, work: WorkFolder) -> Iterator[WorkFolder]:
             raise Interrupted(f"interrupted. {go_on}") from None
         except DiskFull as e:
             raise DiskFull(f"{out}: the disk is full. Free some space. {go_on}") from e
+        except (DiskFailed, NotEnoughRoom, UsageError) as e:
+            raise type(e)(f"{str(e).removesuffix('.')}. {go_on}") from e
         except PocketzoError:
             work.remove()
             raise

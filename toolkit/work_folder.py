@@ -7,7 +7,6 @@ the journal does not name is as good as absent, and if anything it names is not 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -17,8 +16,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from pocketzo.runtime.errors import bad_input
-from pocketzo.runtime.files import CHUNK, disk_errors, read_file, write_tensors
+from pocketzo.runtime.files import CHUNK, disk_errors, flush, write_tensors
+from pocketzo.runtime.locked import LockedFolder
 from safetensors.numpy import load
 
 JOURNAL = "journal.jsonl"
@@ -27,18 +26,21 @@ JOURNAL = "journal.jsonl"
 class WorkFolder:
     """Pieces of finished work by name, under `path`, of the export that `key` describes; used in a `with` block.
 
-    A folder of another key, or a damaged one, is emptied. Raises BadInput if another process uses it.
+    A folder of another key, or a damaged one, is emptied. Raises BadInput if another process uses it, DiskFailed if
+    what is there cannot be read now.
     """
 
     def __init__(self, path: Path, key: str) -> None:
         self.path = path
-        with disk_errors(path):
-            path.mkdir(parents=True, exist_ok=True)
-            self._journal: BinaryIO = open(path / JOURNAL, "ab+")  # noqa: SIM115
-        self._lock()
+        taken, fix = "another export writes there", "Wait for it, or choose another folder"
+        self._journal = LockedFolder(path, JOURNAL, taken, fix).file
         self._pieces: dict[str, dict[str, Any]] = {}
-        if not self._read(key):
-            self._start_over(key)
+        try:
+            if not self._read(key):
+                self._start_over(key)
+        except BaseException:
+            self._journal.close()
+            raise
 
     def __contains__(self, name: str) -> bool:
         return name in self._pieces
@@ -69,7 +71,7 @@ class WorkFolder:
             with open(part, "wb") as file:
                 yield file
                 file.flush()
-                os.fsync(file.fileno())
+                flush(file.fileno())
             os.replace(part, self.path / name)
         self.record(name, name, 0, (self.path / name).stat().st_size)
 
@@ -97,26 +99,21 @@ class WorkFolder:
         """Remove the folder."""
         shutil.rmtree(self.path, ignore_errors=True)
 
-    def _lock(self) -> None:
-        try:
-            fcntl.flock(self._journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._journal.close()
-            bad_input(self.path, "another export writes there", "Wait for it, or choose another folder")
-
     def _read(self, key: str) -> bool:
         """Whether the journal is one of `key`, and all that it names is there; its last line may be cut off."""
-        lines = read_file(self.path / JOURNAL, "journal").split(b"\n")
+        with disk_errors(self.path):
+            lines = (self.path / JOURNAL).read_bytes().split(b"\n")
         try:
             entries = [json.loads(line) for line in lines[:-1]]
             if not entries or entries[0] != {"key": key}:
                 return False
             for entry in entries[1:]:
                 self._note(entry)
-            return all(
-                _digest(self.path / e["file"], e["begin"], e["end"]) == e["sha256"] for e in self._pieces.values()
-            )
-        except (ValueError, KeyError, TypeError, OSError):
+            with disk_errors(self.path):
+                return all(
+                    _digest(self.path / e["file"], e["begin"], e["end"]) == e["sha256"] for e in self._pieces.values()
+                )
+        except (ValueError, KeyError, TypeError):
             return False
         finally:
             self._journal.truncate(sum(len(line) + 1 for line in lines[:-1]))
@@ -135,7 +132,7 @@ class WorkFolder:
         with disk_errors(self.path):
             self._journal.write(json.dumps(entry).encode() + b"\n")
             self._journal.flush()
-            os.fsync(self._journal.fileno())
+            flush(self._journal.fileno())
         if "name" in entry:
             self._note(entry)
 
@@ -153,7 +150,9 @@ class WorkFolder:
 
 
 def _digest(path: Path, begin: int, end: int) -> str:
-    """SHA-256 of the bytes `begin` to `end` of `path`, or nothing like one if it is shorter."""
+    """SHA-256 of the bytes `begin` to `end` of `path`, or nothing like one if it is shorter or not there."""
+    if not path.is_file():
+        return "not there"
     digest, left = hashlib.sha256(), end - begin
     with open(path, "rb") as file:
         file.seek(begin)

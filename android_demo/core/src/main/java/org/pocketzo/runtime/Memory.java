@@ -3,7 +3,9 @@ package org.pocketzo.runtime;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.nio.file.Paths;
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 
@@ -100,19 +102,28 @@ public final class Memory {
     return number < ENDLESS ? (long) number : ENDLESS;
   }
 
-  /** Memory that a new process could still take here, in bytes, or -1 where the system does not say. */
+  /**
+   * Memory that a new process could still take here, in bytes, its container's limit included, or -1 where the system
+   * does not say.
+   */
   public static long availableBytes() {
+    return availableBytes(Paths.get("/"));
+  }
+
+  /** The same; {@code root} is where proc and sys are. */
+  static long availableBytes(Path root) {
+    List<Long> found = Cgroups.leftBytes(root);
     try (BufferedReader lines =
-        java.nio.file.Files.newBufferedReader(Paths.get("/proc/meminfo"), StandardCharsets.US_ASCII)) {
+        java.nio.file.Files.newBufferedReader(root.resolve("proc/meminfo"), StandardCharsets.US_ASCII)) {
       for (String line = lines.readLine(); line != null; line = lines.readLine()) {
         if (line.startsWith("MemAvailable:")) {
-          return Long.parseLong(line.replaceAll("[^0-9]", "")) * 1024;
+          found.add(Long.parseLong(line.replaceAll("[^0-9]", "")) * 1024);
         }
       }
     } catch (IOException | NumberFormatException e) {
       // Another system, which does not say.
     }
-    return -1;
+    return found.isEmpty() ? -1 : Collections.min(found);
   }
 
   /** As {@link #check(Manifest, List, TuneConfig, Available)}, with what the system says is free. */

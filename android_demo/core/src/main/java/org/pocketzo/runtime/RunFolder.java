@@ -4,8 +4,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.RandomAccessFile;
-import java.nio.channels.FileLock;
-import java.nio.channels.OverlappingFileLockException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -25,6 +24,7 @@ public final class RunFolder implements AutoCloseable {
   public static final String METRICS = "metrics.json";
 
   private final Path path;
+  private final LockedFolder locked;
   private final RandomAccessFile file;
   private Trajectory.Writer writer;
   private Header header;
@@ -34,29 +34,16 @@ public final class RunFolder implements AutoCloseable {
    * cannot.
    */
   public RunFolder(Path path) throws BadInput {
-    this.path = path;
-    try {
-      if (!java.nio.file.Files.isDirectory(path)) {
-        java.nio.file.Files.createDirectories(path);
-      }
-      file = new RandomAccessFile(path.resolve(TRAJECTORY).toFile(), "rw");
-    } catch (IOException e) {
-      throw Files.diskError(path, e);
-    }
-    if (!locked(file)) {
-      close();
-      throw BadInput.of(
-          path, "another process is tuning in this folder", "Wait for it, stop it, or choose another --run");
-    }
+    this(path, FileChannel::tryLock);
   }
 
-  private static boolean locked(RandomAccessFile file) {
-    try {
-      FileLock lock = file.getChannel().tryLock();
-      return lock != null;
-    } catch (IOException | OverlappingFileLockException e) {
-      return false;
-    }
+  RunFolder(Path path, LockedFolder.Locking locking) throws BadInput {
+    this.path = path;
+    locked =
+        new LockedFolder(
+            path, TRAJECTORY, "another process is tuning in this folder",
+            "Wait for it, stop it, or choose another --run", locking);
+    file = locked.file();
   }
 
   /**
@@ -115,7 +102,7 @@ public final class RunFolder implements AutoCloseable {
     return writer;
   }
 
-  /** Starts over: removes what a run left, writes the header. */
+  /** Starts over: removes what a run left, writes the header. A new folder that takes none is removed again. */
   public Replayed begin(Header header, float[] initialValues) throws BadInput {
     this.header = header;
     Replayed replayed = Replay.start(header, initialValues);
@@ -129,7 +116,12 @@ public final class RunFolder implements AutoCloseable {
       throw Files.diskError(path, e);
     }
     writer = new Trajectory.Writer(new Appending(), path, "");
-    writer.header(header);
+    try {
+      writer.header(header);
+    } catch (BadInput e) {
+      locked.undo();
+      throw e;
+    }
     return replayed;
   }
 
@@ -214,11 +206,7 @@ public final class RunFolder implements AutoCloseable {
   /** Closes the trajectory and lets go of the folder. */
   @Override
   public void close() {
-    try {
-      file.close();
-    } catch (IOException e) {
-      // All of it was with the operating system before.
-    }
+    locked.close();
   }
 
   // A channel would close itself when its thread is interrupted; these do not.

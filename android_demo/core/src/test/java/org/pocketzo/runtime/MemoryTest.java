@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class MemoryTest {
   @Test
@@ -45,6 +46,33 @@ class MemoryTest {
     String said = assertThrows(
         NotEnoughRoom.class, () -> Memory.check(manifest, examples, config, () -> needed - 1)).getMessage();
     assertTrue(said.startsWith("a step with 1 examples of up to 3 tokens needs about "), said);
+  }
+
+  @Test
+  void theLimitOfAContainerCounts(@TempDir Path root) throws Exception {
+    write(root, "proc/meminfo", "MemFree: 1 kB\nMemAvailable:    8000 kB\n");
+    assertEquals(8_192_000, Memory.availableBytes(root));
+    write(root, "proc/self/cgroup", "0::/a/b\n");
+    write(root, "sys/fs/cgroup/a/b/memory.max", "max\n");
+    write(root, "sys/fs/cgroup/a/memory.max", "5000000\n");
+    write(root, "sys/fs/cgroup/a/memory.current", "3000000\n");
+    assertEquals(2_000_000, Memory.availableBytes(root));
+    write(root, "sys/fs/cgroup/a/memory.stat", "anon 7\ninactive_file 500000\nactive_file 100000\n");
+    assertEquals(2_600_000, Memory.availableBytes(root));
+    write(root, "sys/fs/cgroup/a/memory.high", "4000000\n");
+    assertEquals(1_600_000, Memory.availableBytes(root));
+    write(root, "proc/self/cgroup", "5:cpu:/x\n4:cpuacct,memory:/of/the/host\n0::/\n");
+    assertEquals(8_192_000, Memory.availableBytes(root));
+    write(root, "sys/fs/cgroup/memory/memory.limit_in_bytes", "700000\n");
+    write(root, "sys/fs/cgroup/memory/memory.usage_in_bytes", "800000\n");
+    assertEquals(0, Memory.availableBytes(root));
+    write(root, "sys/fs/cgroup/memory/memory.stat", "inactive_file 9\ntotal_inactive_file 150000\n");
+    assertEquals(50_000, Memory.availableBytes(root));
+  }
+
+  private static void write(Path root, String name, String text) throws IOException {
+    Files.createDirectories(root.resolve(name).getParent());
+    Files.write(root.resolve(name), text.getBytes(java.nio.charset.StandardCharsets.US_ASCII));
   }
 
   @Test

@@ -2,10 +2,12 @@ package org.pocketzo.runtime;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.FileInputStream;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -158,6 +160,20 @@ class RunFolderTest {
     RunFolder.check(run, false, true);
     RunFolder.check(run, true, false);
     assertSays("cannot be written", () -> new RunFolder(file.resolve("run")));
+  }
+
+  @Test
+  void aDiskWithoutLocksIsNamedAndLeftAsItWas() throws Exception {
+    Path run = scratch.resolve("new/run");
+    LockedFolder.Locking none = channel -> {
+      throw new IOException("No locks available");
+    };
+    assertSays("run: cannot be locked (No locks available), so another process", () -> new RunFolder(run, none));
+    assertFalse(Files.exists(scratch.resolve("new")));
+    new RunFolder(run).close();
+    assertSays("cannot be locked", () -> new RunFolder(run, none));
+    assertTrue(Files.exists(run.resolve(RunFolder.TRAJECTORY)));
+    assertSays("another process is tuning in this folder", () -> new RunFolder(run, channel -> null));
   }
 
   private static void assertSays(String text, org.junit.jupiter.api.function.Executable call) {
