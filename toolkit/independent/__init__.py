@@ -18,7 +18,7 @@ from ..checkpoint import Checkpoint
 from .folder import transformers_nll
 from .llama import llama_nll
 
-TOKENS = 64
+TOKENS = 256
 """of the text that both read"""
 LIMIT = 1e-3
 """nats a token that the two may be apart: both compute in fp32 on the unquantized weights"""
