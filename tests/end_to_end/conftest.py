@@ -20,6 +20,7 @@ class Done(NamedTuple):
 
 TASK = {"kind": "classify", "prompt": "Note: {text}\nFolder:", "labels": {"a": " a", "b": " t"}}
 LINES = [{"text": f"word{i} the {'sea' if i % 2 else 'hill'}", "label": "ab"[i % 2]} for i in range(24)]
+HELD_OUT = [{**line, "text": f"held {line['text']}"} for line in LINES[:8]]
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> C
 def files(tmp_path: Path) -> Path:
     """A folder with task.json, train.jsonl and validation.jsonl for the tiny bundle."""
     (tmp_path / "task.json").write_text(json.dumps(TASK))
-    for name, lines in (("train", LINES), ("validation", LINES[:8])):
+    for name, lines in (("train", LINES), ("validation", HELD_OUT)):
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return tmp_path
 
@@ -53,7 +54,7 @@ def files(tmp_path: Path) -> Path:
 def tune(cli: Callable[..., Done], tiny_bundle: Any, files: Path) -> Callable[..., Done]:
     """tune(task=..., train=[lines], ...): a run of one step with changed files."""
 
-    def call(*more: Any, task: Any = TASK, train: Any = LINES, validation: Any = LINES[:8]) -> Done:
+    def call(*more: Any, task: Any = TASK, train: Any = LINES, validation: Any = HELD_OUT) -> Done:
         (files / "task.json").write_text(json.dumps(task))
         for name, lines in (("train", train), ("validation", validation)):
             text = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)

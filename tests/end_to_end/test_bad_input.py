@@ -313,7 +313,7 @@ def test_task_that_is_incomplete(tune, task, word):
     ("line", "reason"),
     [
         ("{not json}", "is not JSON"),
-        ('["a", "list"]', "not an object"),
+        ('["a", "list"]', "is an array, and must be an object"),
         ({"label": "a"}, 'lacks the key "text"'),
         ({"text": "x"}, 'lacks the key "label"'),
         ({"text": "x", "label": "c"}, 'label "c" is not one of'),

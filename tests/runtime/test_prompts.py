@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+
+import numpy as np
 import pytest
 from pocketzo.runtime.data import Record
+from pocketzo.runtime.engines import open_engine
 from pocketzo.runtime.errors import BadInput
+from pocketzo.runtime.evaluate import evaluate
+from pocketzo.runtime.tuned import Tuned
 from transformers import AutoTokenizer
 
-from .test_tasks import task_of
+from .test_tasks import TEXTS, task_of
 
 WORDS = {"a": "a", "b": "t"}
 SPACED = {label: " " + word for label, word in WORDS.items()}
@@ -81,3 +88,20 @@ def test_a_space_is_no_completion(tiny_bundle, prompt, completion, part):
         task_of(tiny_bundle, {"kind": "complete"}).example(
             Record({"prompt": prompt, "completion": completion}, "line 1")
         )
+
+
+def test_a_tokenizer_that_ends_texts_with_eos_costs_no_loss(tiny_bundle, tiny_checkpoint, export_once, tmp_path):
+    """The same model whose tokenizer puts </s> after every text scores as it does without; see test_tasks for those."""
+    folder = shutil.copytree(tiny_checkpoint, tmp_path / "tiny-eos")
+    content = json.loads((folder / "tokenizer.json").read_text())
+    content["post_processor"]["single"].append({"SpecialToken": {"id": "</s>", "type_id": 0}})
+    content["post_processor"]["special_tokens"]["</s>"] = {"id": "</s>", "ids": [1], "tokens": ["</s>"]}
+    (folder / "tokenizer.json").write_text(json.dumps(content))
+    assert AutoTokenizer.from_pretrained(folder)("the sea").input_ids[-1] == 1
+    lines = [Record({"text": t, "label": "ab"[i % 2]}, "line 1") for i, t in enumerate(TEXTS)]
+    results = []
+    for bundle in (tiny_bundle, export_once(folder)):
+        task = task_of(bundle, classify("{text}:", SPACED))
+        tuned = Tuned(bundle.initial_values(), np.zeros(2))
+        results.append(evaluate(open_engine("onnx", bundle, 1), task, [task.example(line) for line in lines], tuned))
+    assert results[0] == results[1]
