@@ -58,6 +58,22 @@ def test_arrows_as_they_are():
     assert between == {("toolkit", "export"), ("toolkit", "runtime"), ("export", "runtime")}
 
 
+def test_no_call_of_transformers_may_run_code_of_a_checkpoint():
+    """Its loaders ask on standard input whether they may where they are not told."""
+    calls = [
+        (path, node)
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("from_pretrained", "from_config")
+    ]
+    assert calls
+    for path, call in calls:
+        said = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
+        assert said.get("trust_remote_code") == "False", f"{path}:{call.lineno}"
+
+
 def test_rooms_are_small():
     for path in [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))]:
         text = path.read_text(encoding="utf-8")

@@ -245,7 +245,9 @@ def test_what_is_wrong_is_said_in_the_same_words(java, cli, tiny_bundle, data, t
     bundle, run = tiny_bundle.directory, tmp_path / "run"
     padded = shutil.copytree(bundle, tmp_path / "padded")
     tokenizer = json.loads((padded / "tokenizer.json").read_bytes())
-    tokenizer["added_tokens"].append({**tokenizer["added_tokens"][0], "id": 512, "content": "[PAD]"})
+    first = tokenizer["added_tokens"][0]
+    tokenizer["added_tokens"] += [{**first, "id": i, "content": f"<{i}>"} for i in range(500, 512)]
+    tokenizer["added_tokens"] += [{**first, "id": 512, "content": "[PAD]"}]
     replace(padded, "tokenizer.json", json.dumps(tokenizer).encode())
     for more, folder in (
         *((["--train", bad / f"{name}.jsonl"], bundle) for name in BAD_DATA),

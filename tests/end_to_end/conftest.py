@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -65,3 +66,38 @@ def tune(cli: Callable[..., Done], tiny_bundle: Any, files: Path) -> Callable[..
         return done
 
     return call
+
+
+@pytest.fixture
+def checkpoint(tiny_checkpoint: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny checkpoint to damage."""
+    return shutil.copytree(tiny_checkpoint, tmp_path / "checkpoint")
+
+
+@pytest.fixture
+def export(cli: Callable[..., Done], tmp_path: Path) -> Callable[..., Done]:
+    """export(checkpoint, ...): refused exports must leave no bundle and no temporary folder."""
+
+    def call(checkpoint: Any, *more: Any) -> Done:
+        done = cli("export", checkpoint, "--out", tmp_path / "out", "--windows", 2, "--window-tokens", 32, *more)
+        left = [p.name for p in tmp_path.iterdir() if "out" in p.name]
+        assert done.code == 0 or not left, left
+        return done
+
+    return call
+
+
+def refused(done: Done, *words: str, code: int = 3) -> None:
+    """One message, with all of `words` in it, and no traceback."""
+    assert done.code == code, done
+    message = [line for line in done.err.splitlines() if line.startswith("pocketzo: ")]
+    assert len(message) == 1, done.err
+    assert "Traceback" not in done.err + done.out
+    for word in words:
+        assert word in done.err, done.err
+
+
+def edit_config(checkpoint: Path, **changes: Any) -> None:
+    """Change keys of config.json."""
+    config = json.loads((checkpoint / "config.json").read_text())
+    (checkpoint / "config.json").write_text(json.dumps({**config, **changes}))

@@ -9,8 +9,7 @@ import lzma
 
 import pytest
 
-from .conftest import LINES, TASK
-from .test_bad_input import refused
+from .conftest import LINES, TASK, refused
 
 NUMBERED = {**TASK, "labels": {"0": " a", "1": " t"}}
 

@@ -10,7 +10,7 @@ import stat
 import pytest
 from pocketzo.runtime.files import disk_errors
 
-from .test_bad_input import refused
+from .conftest import refused
 from .test_export_resume import OPTIONS, work_of
 from .test_flow import tune_arguments
 

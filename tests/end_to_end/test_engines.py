@@ -16,7 +16,7 @@ from pocketzo.runtime.engines.onnx import OnnxEngine
 from pocketzo.runtime.errors import BadInput
 
 from ..conftest import make_checkpoint
-from .test_bad_input import refused
+from .conftest import refused
 from .test_export_resume import OPTIONS, contents, work_of
 from .test_flow import tune_arguments
 

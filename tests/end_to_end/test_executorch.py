@@ -12,8 +12,7 @@ import pytest
 from pocketzo.runtime.engines.executorch import ExecuTorchEngine
 
 from ..torture.kill import POCKETZO
-from .conftest import LINES
-from .test_bad_input import refused
+from .conftest import LINES, refused
 from .test_flow import tune_arguments
 from .test_resume import contents
 

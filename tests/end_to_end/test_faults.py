@@ -10,7 +10,7 @@ import pytest
 from pocketzo.runtime import memory
 from pocketzo.runtime.engines.onnx import OnnxEngine
 
-from .test_bad_input import refused
+from .conftest import refused
 from .test_flow import tune_arguments
 
 

@@ -16,7 +16,7 @@ import pytest
 from safetensors.numpy import save
 
 COMMIT = "0123456789abcdef" * 2 + "01234567"
-ERRORS = {"gated": (403, "GatedRepo"), "private": (401, "RepoNotFound"), "blocked": (403, "")}
+ERRORS = {"hidden": (403, "GatedRepo"), "private": (401, "RepoNotFound"), "blocked": (403, "")}
 """status and error code that stand for some repositories' names"""
 WEIGHTS = save({"x": np.zeros(1, np.float32)})
 SHARDS = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
@@ -52,7 +52,7 @@ REPOSITORIES = {
         "config.json": b'{"model_type": "llama", "quantization_config": {"quant_method": "awq"}}',
         "model.safetensors": WEIGHTS,
     },
-    "some/gated": {"config.json": CONFIG}, "some/private": {}, "some/blocked": {},
+    "some/gated": {"config.json": CONFIG}, "some/hidden": {}, "some/private": {}, "some/blocked": {},
 }  # fmt: skip
 
 
@@ -93,6 +93,8 @@ class Hub(http.server.BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def give(self, name, files, path):
+        if name == "gated":  # such a repository shows what it holds, and gives nothing of it
+            return self.answer(403, X_Error_Code="GatedRepo", X_Error_Message="no")
         if path not in files:
             return self.answer(404, X_Error_Code="EntryNotFound")
         if self.command == "GET":
@@ -140,6 +142,7 @@ def test_the_single_file_comes_before_an_index(found):
         ("adapter", ["adapter of some/base", "Merge it into its base first"]),
         ("quantized", ["quantized already", "AWQ"]),
         ("gated", ["is gated", "Accept it on http://127.0.0.1", "/some/gated", "hf auth login"]),
+        ("hidden", ["is gated", "/some/hidden", "hf auth login"]),
         ("private", ["no such model", "private", "hf auth login"]),
         ("blocked", ["refuses to give it (403)", "hf auth login"]),
         ("missing", ["no such model", "Check the name"]),

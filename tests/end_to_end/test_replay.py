@@ -17,7 +17,7 @@ from pocketzo.runtime.tasks import make_task
 from pocketzo.runtime.tokenizer import Tokenizer
 from safetensors.numpy import load_file, save
 
-from .test_bad_input import refused
+from .conftest import refused
 from .test_flow import tune_arguments
 
 

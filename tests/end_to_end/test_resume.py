@@ -12,7 +12,7 @@ from pocketzo.runtime.label_head import LabelHead
 from pocketzo.runtime.trajectory import Writer
 
 from ..torture.kill import kill_and_resume
-from .test_bad_input import refused
+from .conftest import refused
 from .test_flow import tune_arguments
 
 EVERY = ["--evaluate-every", 5]
