@@ -108,9 +108,8 @@ def test_killed_at_several_moments(tiny_checkpoint, tmp_path, whole, pieces):
         process.kill()
         assert process.wait() == -9
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert f"goes on {'backwards ' if pieces[-1] == 'statistics-1' else 'after weights'}" in " ".join(
-        done.stderr.split()
-    )
+    said = "goes on backwards" if pieces[-1] == "statistics-1" else "goes on after weights"
+    assert said in " ".join(done.stderr.split())
     assert contents(out) == whole
 
 

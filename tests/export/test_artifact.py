@@ -6,6 +6,8 @@ scopes and for a random one everywhere.
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -23,9 +25,8 @@ SCOPES = ["channels", "weights"]
 LONG = [("smollm2", "weights")]
 """two minutes; the other scope of it and this one of smaller models are in every run"""
 CASES = [
-    pytest.param((m, s), id=f"{m}-{s}", marks=[pytest.mark.long] if (m, s) in LONG else [])
-    for m in MODELS
-    for s in SCOPES
+    pytest.param(case, id="-".join(case), marks=[pytest.mark.long] if case in LONG else [])
+    for case in itertools.product(MODELS, SCOPES)
 ]
 
 
