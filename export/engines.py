@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 import onnx_ir as ir
 from pocketzo.runtime.errors import UsageError, bad_input
 from pocketzo.runtime.manifest import Graph, Tensor
+from pocketzo.runtime.packages import needed
 
 from .contents import Contents, Progress
 from .decoder import Decoder
@@ -50,12 +50,18 @@ WRITERS: dict[str, Callable[[Path, WeightsFile, Contents, Progress], Graph]] = {
 
 
 def check_engines(engines: Sequence[str]) -> None:
-    """Raises UsageError if an engine is not known, or the packages that write its graph are missing."""
+    """Raises UsageError if an engine is not known, or the packages that write its graph are missing or broken."""
     for engine in engines:
         if engine not in WRITERS:
             raise UsageError(f"--engine {engine}: not known. Use one of: {', '.join(WRITERS)}.")
-    if "executorch" in engines and find_spec("executorch") is None:
-        raise UsageError("--engine executorch: its package is missing: pip install 'pocketzo[host,executorch]'.")
+    if "executorch" in engines:
+        load_executorch()
+
+
+def load_executorch() -> None:
+    """Load what writes graphs for ExecuTorch, whose libraries take seconds. Raises UsageError if they cannot be."""
+    with needed("--engine executorch", "pip install 'pocketzo[host,executorch]'"):
+        from . import executorch  # noqa: F401
 
 
 def check_groups(engines: Sequence[str], decoder: Decoder, group_size: int) -> None:

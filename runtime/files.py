@@ -170,4 +170,4 @@ def read_json(path: Path, what: str, limit: int = MEMORY_LIMIT) -> Any:
 def combined_sha256(paths: Iterable[Path]) -> str:
     """SHA-256 over the lines "<sha256>  <name>" of several files, in order of name."""
     lines = [f"{sha256(path)}  {path.name}\n" for path in sorted(paths, key=lambda p: p.name)]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    return hashlib.sha256(os.fsencode("".join(lines))).hexdigest()

@@ -25,7 +25,8 @@ class Request:
 def deferred() -> Iterator[Request]:
     """Note the first SIGINT or SIGTERM in the yielded request; the second raises KeyboardInterrupt at once.
 
-    Only Python's main thread receives signals; in another, nothing is changed.
+    Only Python's main thread receives signals; in another, nothing is changed. A signal that is ignored, as SIGINT is
+    in what a script starts with `&`, stays so.
     """
     request = Request()
 
@@ -37,7 +38,8 @@ def deferred() -> Iterator[Request]:
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    heard = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, note) for number in heard}
     try:
         yield request
     finally:

@@ -26,7 +26,7 @@ class Tokenizer:
     def open(cls, path: Path) -> Tokenizer:
         """Read a tokenizer.json. Raises BadInput if `tokenizers` cannot read it."""
         try:
-            return cls(Backend.from_file(str(path)))
+            return cls(Backend.from_buffer(path.read_bytes()))
         except BaseException as e:  # the library raises bare Exception, and its panics are not even that
             if isinstance(e, (KeyboardInterrupt, SystemExit)):
                 raise

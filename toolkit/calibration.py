@@ -10,6 +10,7 @@ from pocketzo.export.golden import TOKENS as GOLDEN_TOKENS
 from pocketzo.runtime.errors import bad_input
 from pocketzo.runtime.files import decode_text, read_file
 from pocketzo.runtime.manifest import Calibration
+from pocketzo.runtime.names import valid_text
 
 from .checkpoint import ModelTokenizer
 
@@ -23,7 +24,7 @@ def read_text(path: Path | None) -> tuple[str, str]:
     if path is None:
         return Path(__file__).with_name("calibration.txt").read_text(encoding="utf-8"), BUILT_IN
     what = "calibration text"
-    return decode_text(read_file(path, what), path, what), path.name
+    return decode_text(read_file(path, what), path, what), valid_text(path.name)
 
 
 def windows(

@@ -38,6 +38,7 @@ from pocketzo.runtime.errors import (
 )
 from pocketzo.runtime.files import disk_errors
 from pocketzo.runtime.manifest import Calibration, HeldOut, Model, Quantization, Reading
+from pocketzo.runtime.names import valid_text
 from pocketzo.runtime.tasks import make_task
 from pocketzo.runtime.tokenizer import Tokenizer
 from pocketzo.runtime.verify import Verdict, verify
@@ -336,7 +337,7 @@ class _Export:
             tokenizer_json=tokenizer.backend.to_str(),
             chat_template=tokenizer.chat_template,
             model=Model(
-                name=self._opened.source.name,
+                name=valid_text(self._opened.source.name),
                 family=self._opened.config.model_type,
                 checkpoint_sha256=self._opened.source.hash(),
                 parameters=self._opened.parameters,

@@ -10,6 +10,7 @@ import numpy as np
 from ..bundle import Bundle
 from ..errors import UsageError
 from ..examples import Batch, Forward
+from ..packages import needed
 
 NAMES = ("onnx", "executorch")
 
@@ -32,7 +33,8 @@ class Engine(Protocol):
 def open_engine(name: str, bundle: Bundle, threads: int = 0) -> Engine:
     """Load the bundle's graph into engine `name`; `threads` 0 leaves the choice to the engine.
 
-    Raises UsageError if the engine is not known or not installed, BadInput if it cannot run this graph.
+    Raises UsageError if the engine is not known, not installed or cannot be loaded, BadInput if it cannot run this
+    graph.
     """
     if name not in NAMES:
         raise UsageError(f"--engine {name}: not known. Use one of: {', '.join(NAMES)}.")
@@ -40,6 +42,7 @@ def open_engine(name: str, bundle: Bundle, threads: int = 0) -> Engine:
         from .executorch import ExecuTorchEngine
 
         return ExecuTorchEngine(bundle, threads)
-    from .onnx import OnnxEngine
+    with needed("--engine onnx", "pip install onnxruntime"):
+        from .onnx import OnnxEngine
 
     return OnnxEngine(bundle, threads)

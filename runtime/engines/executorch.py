@@ -137,7 +137,7 @@ class ExecuTorchEngine:
         for kind in answer.keys() & {"missing", "error"}:
             text = answer[kind].tobytes().decode(errors="replace")
             if kind == "missing" and not _no_memory(text):
-                raise UsageError(f"--engine executorch: cannot be loaded here ({text}). Install it: {INSTALL}")
+                raise UsageError(f"--engine executorch: {text}: {INSTALL}")
             self._failed(f"fails at {doing} ({_told(text, child.log)})", text)
 
     def _gone(self, end: Ended, doing: str) -> NoReturn:

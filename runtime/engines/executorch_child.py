@@ -22,6 +22,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from safetensors.numpy import load, save
 
+from ..packages import unusable
 from .child import received, send
 
 METHOD, MORE_WORDS = "forward", "log_sum"
@@ -51,7 +52,7 @@ def _answered(work: Any, *arguments: Any) -> dict[str, np.ndarray]:
     try:
         return work(*arguments)
     except ImportError as e:
-        kind, text = "missing", str(e)
+        kind, text = "missing", unusable(e)
     except Exception as e:  # whatever a damaged file leads to
         kind, text = "error", f"{type(e).__name__}: {e}"
     return {kind: np.frombuffer(text.encode(errors="replace"), dtype=np.uint8)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 import numpy as np
@@ -10,6 +11,7 @@ import onnxruntime
 from ..bundle import Bundle
 from ..errors import NotEnoughRoom, bad_input
 from ..examples import Batch, Forward, check_range
+from ..names import valid_name
 from .versions import check_version
 
 
@@ -34,12 +36,13 @@ class OnnxEngine:
         options.enable_mem_pattern = False  # plans memory for each shape once more, and batches differ in length
         options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
         try:
-            self._session = onnxruntime.InferenceSession(
-                str(bundle.directory / graph.file),
-                options,
-                providers=["CPUExecutionProvider"],
-                enable_fallback=0,  # it would try the same again and print on standard output
-            )
+            with valid_name(str(bundle.directory)) as folder:
+                self._session = onnxruntime.InferenceSession(
+                    os.path.join(folder, graph.file),
+                    options,
+                    providers=["CPUExecutionProvider"],
+                    enable_fallback=0,  # it would try the same again and print on standard output
+                )
         except Exception as e:  # onnxruntime's exceptions share no base class
             bad_input(bundle.directory / graph.file, f"ONNX Runtime refuses the graph ({e})", "Export it again")
 

@@ -179,6 +179,33 @@ def test_stopped_it_goes_on_to_the_same_bytes(java_command, java, tiny_bundle, d
         assert (run / path.name).read_bytes() == path.read_bytes(), path.name
 
 
+def test_started_with_ctrl_c_ignored_it_goes_on(java_command, tiny_bundle, data, tmp_path):
+    """As after `&` in a script, and as in Python; SIGTERM still ends it."""
+    trajectory, options = tmp_path / "run/trajectory.jsonl", ["--steps", 100_000, "--evaluate-every", 100_000]
+    words = [*java_command, *map(str, arguments(tiny_bundle, data, "classify", tmp_path / "run", *options))]
+    shell = ["bash", "-c", "trap '' INT; exec \"$@\"", "bash", *words]
+    process = subprocess.Popen(shell, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        begun = trajectory.read_bytes().count(b"\n") if trajectory.is_file() else 0
+        while not (trajectory.is_file() and trajectory.read_bytes().count(b"\n") > begun + 20):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.01)
+        process.send_signal(number)
+    said = process.communicate()[1]
+    assert process.returncode == 130
+    assert "everything is saved in" in said
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_output_that_cannot_be_written_is_said(java_command, tiny_bundle):
+    words = [*java_command, "inspect", str(tiny_bundle.directory)]
+    for stream, code in (("> /dev/full", 3), (">&-", 3), ("| true", 0)):
+        shell = ["bash", "-c", f'set -o pipefail; "$@" {stream}', "bash", *words]
+        done = subprocess.run(shell, capture_output=True, text=True, timeout=100)
+        assert done.returncode == code, (stream, done.stderr)
+        assert done.stderr.startswith("pocketzo: standard output: cannot be written (") == bool(code), stream
+
+
 def natives(folder):
     """The engine's libraries for this machine, out of the jar."""
     with zipfile.ZipFile(JAR) as jar:

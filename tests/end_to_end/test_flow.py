@@ -89,14 +89,32 @@ def test_a_run_is_not_overwritten_without_force(tiny_bundle, files, cli):
     assert sha256(files / "run/trajectory.jsonl") == before
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_run_saves_what_it_has(tiny_bundle, files, number):
-    command = [POCKETZO, *tune_arguments(tiny_bundle, files, "--steps", 100_000, "--evaluate-every", 100_000)]
-    process = subprocess.Popen([str(c) for c in command], stderr=subprocess.PIPE, text=True)
-    trajectory = files / "run/trajectory.jsonl"
+def until_steps(process, trajectory, count):
+    """Wait until the run has more than `count` lines, or has ended."""
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not (trajectory.exists() and trajectory.read_text().count("\n") > 5):
+    while time.monotonic() < deadline and process.poll() is None:
+        if trajectory.exists() and trajectory.read_text().count("\n") > count:
+            return
         time.sleep(0.05)
+
+
+@pytest.fixture
+def long_run(tiny_bundle, files):
+    """long_run("trap ..."): a run without end, started from a shell that did this before, once it has begun."""
+
+    def start(before=":"):
+        words = [POCKETZO, *tune_arguments(tiny_bundle, files, "--steps", 100_000, "--evaluate-every", 100_000)]
+        shell = ["bash", "-c", f'{before}; exec "$@"', "bash", *map(str, words)]
+        process = subprocess.Popen(shell, stderr=subprocess.PIPE, text=True)
+        until_steps(process, files / "run/trajectory.jsonl", 5)
+        return process
+
+    return start
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_saves_what_it_has(long_run, files, number):
+    process, trajectory = long_run(), files / "run/trajectory.jsonl"
     process.send_signal(number)
     err = process.communicate(timeout=60)[1]
     assert process.returncode == 130
@@ -105,6 +123,18 @@ def test_a_stopped_run_saves_what_it_has(tiny_bundle, files, number):
     steps = trajectory.read_text().count('"g":')
     assert json.loads((files / "run/metrics.json").read_text())["steps"] == steps
     assert (files / "run/values.safetensors").exists()
+
+
+def test_a_run_that_is_to_ignore_ctrl_c_goes_on(long_run, files):
+    """As after `&` in a script; SIGTERM still ends it."""
+    process, trajectory = long_run("trap '' INT"), files / "run/trajectory.jsonl"
+    process.send_signal(signal.SIGINT)
+    until_steps(process, trajectory, trajectory.read_text().count("\n") + 5)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    err = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert "everything is saved in" in err
 
 
 def test_a_stopped_export_says_how_to_go_on(cli, tiny_checkpoint, tmp_path, monkeypatch):

@@ -6,6 +6,8 @@ scopes and for a random one everywhere.
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -20,6 +22,12 @@ from .reference_model import bundle_layout, dequantized_model
 
 MODELS = ["tiny", "stories260k", "mini-llama-8m", "smollm2"]
 SCOPES = ["channels", "weights"]
+LONG = [("smollm2", "weights")]
+"""two minutes; the other scope of it and this one of smaller models are in every run"""
+CASES = [
+    pytest.param(case, id="-".join(case), marks=[pytest.mark.long] if case in LONG else [])
+    for case in itertools.product(MODELS, SCOPES)
+]
 
 
 def real_batch(vocabulary: int, seed: int = 0) -> Batch:
@@ -34,7 +42,7 @@ def real_batch(vocabulary: int, seed: int = 0) -> Batch:
     return collate(examples, rng.permutation(vocabulary)[: vocabulary * 7 // 8])
 
 
-@pytest.fixture(scope="module", params=[(m, s) for m in MODELS for s in SCOPES], ids="-".join)
+@pytest.fixture(scope="module", params=CASES)
 def case(request, export_once):
     """(bundle, torch model rebuilt from its bytes, layout)"""
     model, scope = request.param

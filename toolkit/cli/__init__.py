@@ -12,6 +12,7 @@ from pocketzo.runtime import __version__
 
 from . import evaluate, export, inspect, package, replay, tune, verify
 from .common import report_error
+from .streams import leave, output, prepare, say
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,7 +29,7 @@ for module in (export, inspect, verify, tune, evaluate, replay, package):
 
 def _version(value: bool) -> None:
     if value:
-        typer.echo(__version__)
+        say(__version__)
         raise typer.Exit
 
 
@@ -47,11 +48,17 @@ def run(call: Callable[[], Any]) -> NoReturn:
     """Call a command and leave: 0 done, 2 wrong usage, 3 bad input, 4 not enough room, 130 interrupted."""
     signal.signal(signal.SIGTERM, _terminated)
     try:
+        prepare()
         code = call() or 0
+        with output():
+            pass  # what is not written yet is now
         # The argument parser turns Ctrl-C into a bare exit code.
-        sys.exit(report_error(KeyboardInterrupt()) if code == 130 else code)
+        code = report_error(KeyboardInterrupt()) if code == 130 else code
     except BaseException as e:
-        sys.exit(report_error(e))
+        code = report_error(e)
+    leave(sys.stdout)
+    leave(sys.stderr)
+    sys.exit(code)
 
 
 def main() -> NoReturn:

@@ -1,15 +1,18 @@
-"""What all commands share: the options --json and --debug, results on standard output, errors on standard error."""
+"""What all commands share: the options --json and --debug, errors on standard error, and how numbers are shown."""
 
 from __future__ import annotations
 
-import json
+import contextlib
+import errno
 import os
-import sys
 import traceback
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from pocketzo.runtime.errors import DiskFull, PocketzoError
+from pocketzo.runtime.errors import DiskFull, PocketzoError, UsageError
+from pocketzo.runtime.packages import unusable
+
+from .streams import tell
 
 _debug = False
 
@@ -32,37 +35,36 @@ def first_process() -> bool:
 
 
 def report_error(error: BaseException) -> int:
-    """Print an error as one message (with its traceback under --debug) and return the exit code."""
+    """Say an error in one message (with its traceback under --debug) and return the exit code."""
     if isinstance(error, SystemExit):
+        if isinstance(error.__context__, BrokenPipeError):  # the argument parser ends so when nobody reads its help
+            return 0
         return error.code if isinstance(error.code, int) else 1
     if _debug:
-        traceback.print_exception(error)
-    if isinstance(error, BrokenPipeError):  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        tell("".join(traceback.format_exception(error)))
     if hasattr(error, "show") and hasattr(error, "exit_code"):  # the argument parser's own errors share no public base
-        error.show()
+        with contextlib.suppress(OSError):
+            error.show()
         return error.exit_code
+    code, text = _said(error)
+    if first_process() or not isinstance(error, PocketzoError) or isinstance(error, DiskFull):
+        tell(f"pocketzo: {text}")
+    return code
+
+
+def _said(error: BaseException) -> tuple[int, str]:
+    """Exit code and message."""
     if isinstance(error, (KeyboardInterrupt, typer.Abort)):
-        print("pocketzo: interrupted; nothing was left half-written.", file=sys.stderr)  # noqa: T201
-        return 130
+        return 130, "interrupted; nothing was left half-written."
     if isinstance(error, PocketzoError):
-        if first_process() or isinstance(error, DiskFull):
-            print(f"pocketzo: {error}", file=sys.stderr)  # noqa: T201
-        return error.exit_code
+        return error.exit_code, str(error)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # files that we write have errors of their own
+        return PocketzoError.exit_code, "standard output or error: the disk that it goes to is full. Send it elsewhere."
+    if isinstance(error, ImportError):
+        return UsageError.exit_code, f"{unusable(error)}. Install it again: pip install --force-reinstall pocketzo"
     if isinstance(error, MemoryError):
-        print("pocketzo: out of memory. Choose a smaller --batch or a smaller model.", file=sys.stderr)  # noqa: T201
-        return 4
-    print(  # noqa: T201
-        f"pocketzo: unexpected {type(error).__name__}: {error}. Run again with --debug and report what it shows.",
-        file=sys.stderr,
-    )
-    return 1
-
-
-def print_json(content: dict[str, Any]) -> None:
-    """The one JSON object of --json."""
-    print(json.dumps(content, ensure_ascii=False, allow_nan=False))  # noqa: T201
+        return 4, "out of memory. Choose a smaller --batch or a smaller model."
+    return 1, f"unexpected {type(error).__name__}: {error}. Run again with --debug and report what it shows."
 
 
 def percent(share: float | None) -> str:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from .common import Debug, Engine, Json, Threads, percent, print_json
+from .common import Debug, Engine, Json, Threads, percent
+from .streams import print_json, say
 
 EXAMPLES = """Examples:\n
   pocketzo evaluate smol.pocketzo --task task.json --data test.jsonl\n
@@ -50,4 +51,4 @@ def evaluate(
         print_json(asdict(result))
         return
     right = "" if result.accuracy is None else f"accuracy {percent(result.accuracy)}, "
-    typer.echo(f"{right}loss {result.loss:.4f} on {result.examples} examples")
+    say(f"{right}loss {result.loss:.4f} on {result.examples} examples")

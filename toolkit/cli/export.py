@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .common import Debug, Json, first_process, percent, print_json, size
+from .common import Debug, Json, first_process, percent, size
+from .streams import print_json, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,6 +87,8 @@ def export(
 ) -> None:
     """Make a bundle: measure sensitivity, choose what to tune, quantize the rest, build the forward-only graph."""
     from pocketzo.runtime.errors import UsageError
+    from pocketzo.runtime.names import valid_name
+    from pocketzo.runtime.packages import needed
     from pocketzo.runtime.tasks import read_task
 
     engines = _engines(engine)
@@ -96,10 +99,10 @@ def export(
         raise UsageError("--per-layer goes with --scope weights: channels are ranked over the whole model.")
     definition = read_task(task) if task else None
 
-    try:
+    with needed("export needs the host packages", "pip install 'pocketzo[host]'"):
+        import transformers  # noqa: F401  which is loaded only when it is used, and then piece by piece
+
         from ..pipeline import MAX_TOKENS, ExportConfig, export_bundle
-    except ImportError as e:
-        raise UsageError(f"export needs the host packages ({e.name} is missing): pip install 'pocketzo[host]'") from e
     from .progress import StageBars
 
     config = ExportConfig(
@@ -107,8 +110,8 @@ def export(
         accuracy_level or (1 if weight_bits == 4 and "onnx" in engines else 4), weight_bits, embedding_bits,  # type: ignore[arg-type]
         first_layer, engines, max_tokens or MAX_TOKENS, max_length,
     )  # fmt: skip
-    with StageBars(quiet=json or not first_process()) as stages:
-        made = export_bundle(checkpoint, out, config, definition, force, stages)
+    with StageBars(quiet=json or not first_process()) as stages, valid_name(checkpoint) as readable:
+        made = export_bundle(readable, out, config, definition, force, stages)
     if made is not None:
         _report(out, *made, json)
 
@@ -157,7 +160,7 @@ def _report(out: Path, bundle: Bundle, verdicts: Sequence[Verdict], json: bool) 
         )
         return
     agreement = ", ".join(f"{v.difference:.1e} nats on {v.engine} (limit {v.tolerance:g})" for v in verdicts)
-    typer.echo(
+    say(
         f"{out}: {size(total)}, {manifest.values.count:,} values in {len(manifest.values.blocks)} layers"
         f" hold {percent(manifest.values.sensitivity_captured)} of the sensitivity;"
         f" golden vectors agree within {agreement}."

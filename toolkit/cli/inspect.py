@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from pocketzo.runtime.memory import Estimate
     from rich.table import Table
 
-from .common import Debug, Json, percent, print_json, size
+from .common import Debug, Json, percent, size
+from .streams import output, print_json
 
 EXAMPLES = """Examples:\n
   pocketzo inspect smol.pocketzo\n
@@ -81,14 +82,13 @@ def inspect(
         ("hash", opened.hash),
     ]:
         facts.add_row(label, text)
-    console.print(facts)
-    for engine, estimator in _estimators(manifest).items():
-        console.print(_curve(engine, estimator))
+    tables = [facts, *(_curve(engine, estimator) for engine, estimator in _estimators(manifest).items())]
     table = Table("layer", "entries", "of", "values", box=None)
     for block in values.blocks:
         of = block.columns if values.scope == "channels" else block.rows * block.columns
         table.add_row(block.layer, f"{block.entries:,}", f"{of:,}", f"{block.count:,}")
-    console.print(table)
+    with output():
+        console.print(*tables, table)
 
 
 def reading_text(manifest: Manifest) -> str:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from .common import Debug, Json, print_json, size
+from .common import Debug, Json, size
+from .streams import print_json, say
 
 EXAMPLES = """Examples:\n
   pocketzo package smol.pocketzo --out smol.apk\n
@@ -62,7 +63,7 @@ def package(
         )
         return
     engines = ", ".join(f"{name} {size(count)}" for name, count in made.engine_bytes.items())
-    typer.echo(f"{made.path}: {size(made.bytes)} (bundle {size(made.bundle_bytes)}, engine {engines})")
+    say(f"{made.path}: {size(made.bytes)} (bundle {size(made.bundle_bytes)}, engine {engines})")
     if signer.debug:
-        typer.echo("Signed with a key for trying out. For others, sign with your own: --key KEYSTORE --key-alias NAME")
-    typer.echo(f"Install it: adb install -r {made.path}")
+        say("Signed with a key for trying out. For others, sign with your own: --key KEYSTORE --key-alias NAME")
+    say(f"Install it: adb install -r {made.path}")

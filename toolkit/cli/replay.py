@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from .common import Debug, Json, percent, print_json
+from .common import Debug, Json, percent
+from .streams import print_json, say
 
 EXAMPLES = """Examples:\n
   pocketzo replay run1 --bundle smol.pocketzo\n
@@ -43,11 +44,11 @@ def replay(
     else:
         best = result.run.best
         right = "" if best is None or best.accuracy is None else f", best {percent(best.accuracy)}"
-        typer.echo(f"{result.run.state.step} steps replayed{right}; {result.bytes_a_step:.0f} bytes a step")
+        say(f"{result.run.state.step} steps replayed{right}; {result.bytes_a_step:.0f} bytes a step")
         for name, equal in result.files.items():
-            typer.echo(f"{name}: {'the same to the bit' if equal else 'DIFFERS'}")
+            say(f"{name}: {'the same to the bit' if equal else 'DIFFERS'}")
         if not result.files:
-            typer.echo("no values file there to compare with")
+            say("no values file there to compare with")
     if not result.same:
         raise BadInput(
             f"{run}: its values are not what its trajectory gives. Trust neither; --out writes the replayed."

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 from pocketzo.runtime.config import TuneConfig
 
-from .common import Debug, Engine, Json, Threads, percent, print_json
+from .common import Debug, Engine, Json, Threads, percent
+from .streams import print_json, say
 
 EXAMPLES = """Examples:\n
   pocketzo tune smol.pocketzo --task task.json --train train.jsonl --validation validation.jsonl --run run1\n
@@ -88,7 +89,7 @@ def tune(
     )
     head_alone = result.best_step == 0 and best != before
     when = "with the label head alone" if head_alone else f"after step {result.best_step}"
-    typer.echo(
+    say(
         f"{change} on the validation file, best {when}; {percent(result.padding)} of the tokens were padding."
         f" Values: {result.best_values}"
     )

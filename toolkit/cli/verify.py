@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from .common import Debug, Json, print_json
+from .common import Debug, Json
+from .streams import print_json, say
 
 EXAMPLES = """Examples:\n
   pocketzo verify smol.pocketzo\n
@@ -50,9 +51,9 @@ def verify(
             }
         )
     else:
-        typer.echo(f"{bundle}: {len(opened.manifest.files)} files, every hash as the manifest says")
+        say(f"{bundle}: {len(opened.manifest.files)} files, every hash as the manifest says")
         for v in verdicts:
-            typer.echo(
+            say(
                 f"{v.engine}: largest difference of nll {v.difference:.2e} nats (limit {v.tolerance:g}),"
                 f" random words {'equal' if v.rng_equal else 'DIFFER'}"
             )

@@ -31,9 +31,12 @@ public final class Main {
   /** Exit codes: 0 done, 2 wrong usage, 3 bad input, 4 not enough room, 130 interrupted. */
   public static void main(String[] arguments) throws UnsupportedEncodingException {
     // Whatever the locale, as files are.
-    System.setOut(new PrintStream(new FileOutputStream(FileDescriptor.out), true, "UTF-8"));
+    Standard out = new Standard(new FileOutputStream(FileDescriptor.out));
+    System.setOut(new PrintStream(out, true, "UTF-8"));
     System.setErr(new PrintStream(new FileOutputStream(FileDescriptor.err), true, "UTF-8"));
-    System.exit(run(arguments));
+    int code = run(arguments);
+    System.out.flush();
+    System.exit(code == 0 && out.failed() ? report(out.error(), false) : code);
   }
 
   /** Runs one command and returns its exit code. */
