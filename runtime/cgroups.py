@@ -6,8 +6,9 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-V2 = (("memory.max", "memory.high"), "memory.current", ("inactive_file", "active_file"))
-V1 = (("memory.limit_in_bytes",), "memory.usage_in_bytes", ("total_inactive_file", "total_active_file"))
+Names = tuple[tuple[str, ...], str, tuple[str, ...]]
+V2: Names = (("memory.max", "memory.high"), "memory.current", ("inactive_file", "active_file"))
+V1: Names = (("memory.limit_in_bytes",), "memory.usage_in_bytes", ("total_inactive_file", "total_active_file"))
 """files of the limits and of what is used, and the lines of memory.stat that say how much of it is read files, which
 make room for others
 """

@@ -119,13 +119,12 @@ def odd(tmp_path):
     """odd("x"): a path whose last part is no UTF-8; skips where the disk takes none."""
 
     def make(name):
-        path = tmp_path / os.fsdecode(name.encode() + b"\xff\xe9")
-        try:
-            path.touch()
-            path.unlink()
-        except OSError:
-            pytest.skip("this disk takes no name that is not UTF-8")
-        return path
+        return tmp_path / os.fsdecode(name.encode() + b"\xff\xe9")
+
+    try:
+        make("probe").touch()
+    except OSError:
+        pytest.skip("this disk takes no name that is not UTF-8")
 
     return make
 
