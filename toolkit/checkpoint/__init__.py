@@ -11,7 +11,7 @@ from pocketzo.export.layerwise import TensorOf, rotary_embedding
 from pocketzo.runtime.errors import bad_input
 
 from .folder import read_folder
-from .gguf_file import read_gguf
+from .gguf import read_gguf
 from .source import Source, find_source
 from .tokenizer import ModelTokenizer
 from .whole import load_whole

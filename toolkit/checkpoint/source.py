@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pocketzo.export.decoder import check_model_type
 from pocketzo.runtime.errors import bad_input
 from pocketzo.runtime.files import combined_sha256, read_json
 
-from .gguf_file import check_gguf
+from .gguf.files import all_parts, check_magic, only_model
 from .hub import download
 
 HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
@@ -19,17 +18,12 @@ HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
 
 @dataclass(frozen=True)
 class Source:
-    """Where a checkpoint's files are, checked to be whole: a folder, its weight files, and a GGUF name if it is one."""
+    """Where a checkpoint's files are: a folder, its weight files, and the name of the first if they are GGUF files."""
 
     name: str
     folder: Path
     weights: list[Path]
     gguf: str | None
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """What transformers' loaders need to know beside the folder."""
-        return {"gguf_file": self.gguf} if self.gguf else {}
 
     @property
     def where(self) -> Path:
@@ -42,25 +36,32 @@ class Source:
 
 
 def find_source(checkpoint: str) -> Source:
-    """Find a checkpoint's files and check that each is whole, without loading weights.
+    """Find a checkpoint's files and check that each is whole (GGUF files: when they are opened), without loading weights.
 
     Raises BadInput if there is nothing of that name, if weights are missing, truncated or only in pickle form.
     """
     path = Path(checkpoint)
-    if path.suffix.lower() == ".gguf":
-        if not path.is_file():
-            bad_input(path, "there is no such GGUF file", "Check the path")
-        check_gguf(path)
-        return Source(path.stem, path.parent, [path], path.name)
+    if path.is_file():
+        return _gguf(path)
     if path.is_dir():
+        if not (path / "config.json").exists() and (model := only_model(path)):
+            return _gguf(model)
         return _folder(path, path.resolve().name)
+    if path.suffix.lower() == ".gguf":
+        bad_input(path, "there is no such GGUF file", "Check the path")
     if HUB_ID.match(checkpoint) and not path.exists():
         return _folder(download(checkpoint), checkpoint)
     bad_input(
         checkpoint,
-        "is neither a folder, a .gguf file nor a hub id (owner/name)",
-        "Give a Hugging Face folder with config.json and *.safetensors, or a .gguf file",
+        "is neither a folder, a GGUF file nor a hub id (owner/name)",
+        "Give a Hugging Face folder with config.json and *.safetensors, or a GGUF file",
     )
+
+
+def _gguf(path: Path) -> Source:
+    check_magic(path)
+    name, parts = all_parts(path)
+    return Source(name, path.parent, parts, parts[0].name)
 
 
 def _folder(folder: Path, name: str) -> Source:

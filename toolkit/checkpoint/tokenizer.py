@@ -33,7 +33,7 @@ def open_tokenizer(source: Source) -> ModelTokenizer:
     try:
         with contextlib.redirect_stderr(io.StringIO()):
             tokenizer = transformers.AutoTokenizer.from_pretrained(
-                source.folder, local_files_only=True, trust_remote_code=False, **source.options
+                source.folder, local_files_only=True, trust_remote_code=False
             )
     except Exception as e:  # any error of the loader means that the files do not make a tokenizer
         bad_input(where, f"its tokenizer cannot be loaded ({first_line(e)})", "Add the model's tokenizer.json")

@@ -1,4 +1,4 @@
-"""transformers' own reading of a whole checkpoint, which the layer-by-layer reading is held against."""
+"""A whole checkpoint in transformers' own model, which the layer-by-layer pass is held against."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from pocketzo.export.decoder import check_family
+from pocketzo.export.layerwise import rotary_embedding, skeleton
 from pocketzo.runtime.errors import BadInput, PocketzoError, bad_input
 
 if TYPE_CHECKING:
@@ -17,12 +18,15 @@ if TYPE_CHECKING:
 
 
 def load_whole(source: Source) -> Any:
-    """transformers' own model of the whole checkpoint in fp32. Raises BadInput as `open_checkpoint` does."""
+    """transformers' own model of the whole checkpoint in fp32. Raises BadInput as `open_checkpoint` does.
+
+    transformers reads a folder itself; of a GGUF file it is given the tensors, because it drops some of its metadata.
+    """
+    if source.gguf:
+        return _load_gguf(source)
     where = source.where
     with loading(where) as transformers:
-        config = transformers.AutoConfig.from_pretrained(
-            source.folder, local_files_only=True, trust_remote_code=False, **source.options
-        )
+        config = transformers.AutoConfig.from_pretrained(source.folder, local_files_only=True, trust_remote_code=False)
         check_family(config, where)
         model, info = transformers.AutoModelForCausalLM.from_pretrained(
             source.folder,
@@ -32,11 +36,23 @@ def load_whole(source: Source) -> Any:
             use_safetensors=True,
             output_loading_info=True,
             attn_implementation="sdpa",
-            **source.options,
         )
     if missing := sorted(info["missing_keys"]):
         bad_input(where, f"lacks {len(missing)} tensors, such as {missing[0]}", "Copy the checkpoint again")
     return model.eval()
+
+
+def _load_gguf(source: Source) -> Any:
+    from .gguf import read_gguf  # which, as all readers, needs what is below
+
+    parts = read_gguf(source)
+    model = skeleton(parts.config)
+    model.load_state_dict({name: parts.tensor(name) for name in parts.shapes}, strict=False, assign=True)
+    model.tie_weights()
+    model.model.rotary_emb = rotary_embedding(parts.config)
+    if parts.frequencies is not None:
+        model.model.rotary_emb.inv_freq.copy_(torch.from_numpy(parts.frequencies))
+    return model
 
 
 @contextlib.contextmanager
