@@ -55,6 +55,6 @@ def runner(words: Sequence[str], environment: dict[str, str]) -> Command:
 @pytest.fixture(scope="session")
 def smollm2_tokenizer(smollm2: Path) -> Any:
     """The tokenizer of SmolLM2, as an export reads it from the GGUF file."""
-    from transformers import AutoTokenizer
+    from pocketzo.toolkit.checkpoint import find_source, open_checkpoint
 
-    return AutoTokenizer.from_pretrained(str(smollm2.parent), gguf_file=smollm2.name)
+    return open_checkpoint(find_source(str(smollm2))).tokenizer

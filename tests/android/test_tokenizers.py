@@ -59,7 +59,7 @@ def java(folder: Path, test: str) -> Any:
 
 
 def test_every_text_has_the_ids_of_the_library(tmp_path, smollm2_tokenizer):
-    sources = {"smollm2": smollm2_tokenizer.backend_tokenizer.to_str(), **real()}
+    sources = {"smollm2": smollm2_tokenizer.backend.to_str(), **real()}
     sources |= {name: make().to_str() for name, make in families.TRAINED.items()}
     for name, source in sources.items():
         save_cases(source, tmp_path / "families" / name)

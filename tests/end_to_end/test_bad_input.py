@@ -9,7 +9,7 @@ import shutil
 
 import pytest
 
-from ..conftest import SMOLLM2, make_checkpoint
+from ..conftest import make_checkpoint
 from .conftest import LINES, TASK
 
 
@@ -87,16 +87,6 @@ def test_safetensors_that_lacks_a_tensor(export, checkpoint):
 
 def test_missing_gguf(export, tmp_path):
     refused(export(tmp_path / "no.gguf"), "no.gguf", "no such GGUF file")
-
-
-@pytest.mark.parametrize("size", [10, 5_000, 50_000_000])
-def test_truncated_gguf(export, tmp_path, size):
-    if not SMOLLM2.is_file():
-        pytest.skip("needs SmolLM2-135M, which `make model` brings")
-    path = tmp_path / "cut.gguf"
-    with open(SMOLLM2, "rb") as f:
-        path.write_bytes(f.read(size))
-    refused(export(path), "cut.gguf", "truncated", "Copy the file again")
 
 
 @pytest.mark.parametrize("shard", ["../elsewhere.safetensors", "/etc/passwd", 7])

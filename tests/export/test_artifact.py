@@ -80,14 +80,14 @@ def test_projected_gradient_is_the_directional_derivative(case):
 
 def value_gradient(model, layout, batch, start):
     """dL/dvalues, float64 [K], by torch autograd in float64."""
-    torch.nn.Module.double(model)
+    model.double()
     with values_in_place(model, layout, start):
         weights = [model.get_submodule(layer.layer).weight.requires_grad_(True) for layer in layout.layers]
         nll = torch_nll(model, batch)
         labels = torch.from_numpy(batch.label_ids >= 0)
         loss = (nll.sum(1) / labels.sum(1)).mean()
         gradients = torch.autograd.grad(loss, weights)
-    torch.nn.Module.float(model)  # transformers' own refuses for a model that came from GGUF
+    model.float()
     parts = []
     for layer, gradient in zip(layout.layers, gradients, strict=True):
         rows, columns = layer.index(layout.scope)

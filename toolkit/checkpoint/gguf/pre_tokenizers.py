@@ -13,7 +13,8 @@ _END = r"\s*[\r\n]+|\s+(?!\S)|\s+"
 _WORDS = _SHORT + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}%s| ?[^\s\p{L}\p{N}]+[\r\n]*|" + _END
 _LLAMA3, _QWEN2 = _WORDS % "{1,3}", _WORDS % ""
 _SEED = _SHORT + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1}| ?[^\s\p{L}\p{N}\r\n]+|" + _END
-_UPPER, _LOWER = r"((?=[\p{L}])([^a-z]))", r"((?=[\p{L}])([^A-Z]))"
+_UPPER, _LOWER = r"[^\P{L}a-z]", r"[^\P{L}A-Z]"
+"""letters but the small or the large ones of ASCII; llama.cpp writes them with a look ahead, which phones do not have"""
 _CASED = (
     r"[^\r\n\p{L}\p{N}]?" + _UPPER + "*" + _LOWER + "+%s|"
     r"[^\r\n\p{L}\p{N}]?" + _UPPER + "+" + _LOWER + r"*%s|\p{N}%s| ?[^\s\p{L}\p{N}]+[\r\n/]*|" + _END
