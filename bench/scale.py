@@ -2,8 +2,8 @@
 
     python bench/scale.py --shapes smollm2-135m qwen2.5-0.5b llama-3.2-1b --windows 32
 
-Checkpoints (bf16, a shard a block) are made under build/scale. Each measurement is a process of its own, whose peak is
-the largest resident set that the operating system saw.
+Checkpoints (bf16, a shard a block; with --gguf a file in Q8_0) are made under build/scale. Each measurement is a
+process of its own, whose peak is the largest resident set that the operating system saw.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from pocketzo.export.layerwise import skeleton
 from pocketzo.runtime.bundle import open_bundle
 from pocketzo.runtime.engines import open_engine
 from random_bundle import make_bundle
+from random_gguf import make_gguf
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import AutoConfig, PreTrainedTokenizerFast
@@ -185,14 +186,14 @@ def row(name: str, options: argparse.Namespace) -> list[str]:
     config = SHAPES[name]()
     if why := lacks(config):
         return [name, why, *[""] * 9]
-    checkpoint, out = FOLDER / name, FOLDER / f"{name}.pocketzo"
+    checkpoint, out = FOLDER / (f"{name}.gguf" if options.gguf else name), FOLDER / f"{name}.pocketzo"
     if not checkpoint.exists():
         print(f"making {checkpoint}", file=sys.stderr, flush=True)
-        make(checkpoint, config)
+        make_gguf(checkpoint, config, tokenizer()) if options.gguf else make(checkpoint, config)
     made = measured("export", str(checkpoint), str(out), str(options.windows))
     taken = measured("step", str(out), options.batch)
     if not options.keep:
-        shutil.rmtree(checkpoint)
+        checkpoint.unlink() if options.gguf else shutil.rmtree(checkpoint)
         shutil.rmtree(out)
     seconds = list(made["seconds"].values())
     return [
@@ -221,6 +222,7 @@ def main() -> None:
     parser.add_argument("--windows", type=int, default=32)
     parser.add_argument("--batch", default="1x32", help="B x T of the step, with two perturbations")
     parser.add_argument("--keep", action="store_true", help="keep checkpoints and bundles for the next run")
+    parser.add_argument("--gguf", action="store_true", help="GGUF files instead of folders")
     parser.add_argument("--steps-alone", action="store_true", help="random 4-bit weights, no checkpoint and no export")
     options = parser.parse_args()
     if options.steps_alone:

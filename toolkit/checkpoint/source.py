@@ -36,7 +36,7 @@ class Source:
 
 
 def find_source(checkpoint: str) -> Source:
-    """Find a checkpoint's files and check that each is whole (GGUF files: when they are opened), without loading weights.
+    """Find a checkpoint's files and check that each is whole (of GGUF, when it is opened), without loading weights.
 
     Raises BadInput if there is nothing of that name, if weights are missing, truncated or only in pickle form.
     """

@@ -97,14 +97,8 @@ class Container:
 class _Reader(GGUFReader):
     """The package's reader over a plain array, whose slices take a fraction of the time that a memmap's take."""
 
-    @property
-    def data(self) -> np.ndarray:
-        """The whole file, mapped."""
-        return self._data
-
-    @data.setter
-    def data(self, mapped: np.ndarray) -> None:
-        self._data = np.asarray(mapped)
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, np.asarray(value) if name == "data" else value)
 
 
 _DTYPES: dict[str, Any] = {"F32": np.float32, "F16": np.float16}

@@ -43,7 +43,7 @@ def only_model(folder: Path) -> Path | None:
     if len(models) > 1:
         names = ", ".join(path.name for path in models[:3])
         bad_input(folder, f"holds {len(models)} GGUF files ({names})", "Name one of them")
-    return (models or files or [None])[0]
+    return next(iter(models or files), None)
 
 
 def check_magic(path: Path) -> None:

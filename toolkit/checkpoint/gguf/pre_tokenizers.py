@@ -1,4 +1,4 @@
-"""How texts are split before byte-pair merges, by the names that GGUF files give to it; the patterns are llama.cpp's."""
+"""How texts are split before byte-pair merges, by the names that GGUF files give it; the patterns are llama.cpp's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WORDS = _SHORT + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}%s| ?[^\s\p{L}\p{N}]+[\r\n]*|
 _LLAMA3, _QWEN2 = _WORDS % "{1,3}", _WORDS % ""
 _SEED = _SHORT + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1}| ?[^\s\p{L}\p{N}\r\n]+|" + _END
 _UPPER, _LOWER = r"[^\P{L}a-z]", r"[^\P{L}A-Z]"
-"""letters but the small or the large ones of ASCII; llama.cpp writes them with a look ahead, which phones do not have"""
+"""letters but the small or the large ones of ASCII; llama.cpp looks ahead instead, which phones do not do"""
 _CASED = (
     r"[^\r\n\p{L}\p{N}]?" + _UPPER + "*" + _LOWER + "+%s|"
     r"[^\r\n\p{L}\p{N}]?" + _UPPER + "+" + _LOWER + r"*%s|\p{N}%s| ?[^\s\p{L}\p{N}]+[\r\n/]*|" + _END
@@ -77,7 +77,9 @@ KINDS: dict[str, Kind] = {
     **_kinds(Kind((_LLAMA3,), True, True), "llama3", "llama-v3", "llama-bpe", "falcon3", "pixtral", "midm-2.0"),
     **_kinds(Kind((_LLAMA3,)), "dbrx", "smaug-bpe"),
     **_kinds(Kind((_QWEN2,)), "qwen2", "deepseek-r1-qwen", "kormo", "megrez", "stablelm2", "hunyuan"),
-    **_kinds(Kind((r"\p{N}", _GPT2)), "smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"),
+    **_kinds(
+        Kind((r"\p{N}", _GPT2)), "smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"
+    ),
     **_kinds(Kind((_GPT2,)), "gpt-2", "phi-2", "mpt", "olmo", "jais", "trillion", "gigachat", "mellum", "exaone4"),
     **_kinds(Kind((_CASED % ("", "", ""),), True, True), "tekken"),
     **_kinds(Kind((_CASED % (_SHORT + "?", _SHORT + "?", "{1,3}"),)), "gpt-4o", "llama4", "kanana2"),

@@ -21,9 +21,7 @@ class GGUFTensors:
     `rotary_factors` (fp32 [head_dim / 2], or None) divide the frequencies of the rotary embedding.
     """
 
-    def __init__(
-        self, container: Container, architecture: str, config: Any, shapes: Mapping[str, torch.Size]
-    ) -> None:
+    def __init__(self, container: Container, architecture: str, config: Any, shapes: Mapping[str, torch.Size]) -> None:
         """`shapes` are those of all tensors that the model has.
 
         Raises BadInput if a tensor is missing or of another shape, or if one is there that the model does not have.
