@@ -35,7 +35,7 @@ class Scope(StrEnum):
 
 
 def export(
-    checkpoint: Annotated[str, typer.Argument(help="Hugging Face folder, hub id (owner/name) or .gguf file.")],
+    checkpoint: Annotated[str, typer.Argument(help="Hugging Face folder, hub id (owner/name) or GGUF file.")],
     out: Annotated[Path, typer.Option(help="Folder to write the bundle to.")],
     calibration: Annotated[
         Path | None,
