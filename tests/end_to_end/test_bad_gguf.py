@@ -49,6 +49,10 @@ def test_what_is_no_gguf_file(export, tmp_path, content):
     refused(export(tmp_path / "m.gguf"), "m.gguf", "is not a GGUF file", "Copy the file again")
 
 
+def test_a_file_of_a_folder(export, tiny_checkpoint):
+    refused(export(tiny_checkpoint / "model.safetensors"), "model.safetensors", "not a GGUF file", "folder")
+
+
 @pytest.mark.parametrize("share", [0.0001, 0.01, 0.1, 0.5, 0.999])
 def test_truncated(export, tiny_checkpoint, tmp_path, share):
     path = from_folder(tiny_checkpoint, tmp_path / "m.gguf", "llama")
