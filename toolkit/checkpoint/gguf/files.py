@@ -53,7 +53,9 @@ def check_magic(path: Path) -> None:
     except OSError as e:
         bad_input(path, f"cannot be read ({e.strerror})", "Check the file and its permissions")
     if not fine and path.suffix.lower() != ".gguf":
-        bad_input(path, "is a file, and not a GGUF file", "Give a Hugging Face folder, not a file in it, or a GGUF file")
+        bad_input(
+            path, "is a file, and not a GGUF file", "Give a Hugging Face folder, not a file in it, or a GGUF file"
+        )
     if not fine:
         why = 'is not a GGUF file: it does not begin with "GGUF". It is of another kind, or what Git LFS or a failed'
         bad_input(path, f"{why} download left in its place", "Copy the file again")
