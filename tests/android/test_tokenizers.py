@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from pocketzo.runtime.errors import BadInput
 from pocketzo.runtime.tokenizer import Tokenizer
+from pocketzo.toolkit.checkpoint.gguf.pre_tokenizers import KINDS
 from pocketzo.toolkit.phone_tokenizer import BEHAVIORS, COMPONENTS, check, is_pattern
 from tokenizers import Regex
 from tokenizers import Tokenizer as Backend
@@ -89,6 +90,7 @@ def test_patterns_match_where_the_library_says(tmp_path):
     chosen += [*texts.CONTRACTIONS, *texts.LETTERS["casing"], *texts.LETTERS["symbols"]]
     drawn = [verdicts.pattern(rng) for _ in range(40)]
     accepted = [pattern for pattern in [*verdicts.PATTERNS, *families.PATTERNS, *drawn] if is_pattern(pattern)]
+    accepted += sorted({pattern for kind in KINDS.values() for pattern in kind.patterns})
     model = {"type": "BPE", "byte_fallback": True, "merges": [], "unk_token": None, "fuse_unk": False}
     model["vocab"] = {token: i for i, token in enumerate(families.BYTES)}
     number = 0

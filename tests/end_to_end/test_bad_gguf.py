@@ -8,6 +8,7 @@ from typing import Any
 import gguf
 import numpy as np
 import pytest
+from pocketzo.toolkit.checkpoint.gguf import files
 
 from ..toolkit.gguf.files import from_folder, write
 from ..toolkit.gguf.test_folder import split
@@ -48,11 +49,34 @@ def test_what_is_no_gguf_file(export, tmp_path, content):
     refused(export(tmp_path / "m.gguf"), "m.gguf", "is not a GGUF file", "Copy the file again")
 
 
+def test_a_file_of_a_folder(export, tiny_checkpoint):
+    refused(export(tiny_checkpoint / "model.safetensors"), "model.safetensors", "not a GGUF file", "folder")
+
+
 @pytest.mark.parametrize("share", [0.0001, 0.01, 0.1, 0.5, 0.999])
 def test_truncated(export, tiny_checkpoint, tmp_path, share):
     path = from_folder(tiny_checkpoint, tmp_path / "m.gguf", "llama")
     os.truncate(path, max(4, int(share * path.stat().st_size)))
     refused(export(path), "m.gguf", "is truncated", "Copy the file again")
+
+
+def test_length_that_is_damaged(export, tiny_checkpoint, tmp_path):
+    path = from_folder(tiny_checkpoint, tmp_path / "m.gguf", "llama")
+    content, key = bytearray(path.read_bytes()), b"tokenizer.ggml.token_type"
+    at = content.index(key) + len(key) + 8  # behind the types of the value and of its items
+    content[at : at + 8] = (1 << 40).to_bytes(8, "little")
+    path.write_bytes(content)
+    refused(export(path), "is truncated", f"ends at byte {len(content)}")
+
+
+def test_file_that_cannot_be_read(export, tiny_checkpoint, tmp_path, monkeypatch):
+    path = from_folder(tiny_checkpoint, tmp_path / "m.gguf", "llama")
+
+    def denied(*arguments: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(files, "is_gguf", denied)
+    refused(export(path), "m.gguf", "cannot be read (Permission denied)")
 
 
 def test_big_endian(export, tmp_path):
@@ -101,7 +125,7 @@ def test_rotary_factors_where_llama_cpp_has_none(export, tmp_path):
     refused(export(path), "rope_freqs.weight", "does not have")
 
 
-@pytest.mark.parametrize("factors", [np.ones(4), np.zeros(8), np.full(8, np.nan)])
+@pytest.mark.parametrize("factors", [np.ones(4), np.ones(0), np.zeros(8), np.full(8, np.nan)])
 def test_rotary_factors_that_are_none(changed, factors):
     done = changed(tensors={"rope_freqs.weight": factors.astype(np.float32)})
     refused(done, "rope_freqs.weight", "not 8 positive numbers")
@@ -140,6 +164,7 @@ def test_key_that_nothing_reads(changed, key, value):
         ({"context_length": "long"}, ["llama.context_length", "of the type str"]),
         ({"block_count": 3}, ["lacks the tensor blk.2."]),
         ({"block_count": 1}, ["blk.1.", "does not have"]),
+        ({"block_count": 1 << 30}, ["block_count is 1073741824", "holds 20 tensors"]),
         ({"feed_forward_length": 128}, ["is [96, 64]", "make it [128, 64]"]),
     ],
     ids=str,

@@ -59,7 +59,7 @@ def test_the_kinds_are_told_apart_by_these_texts(splitting, tmp_path):
     found = {}
     for pre in KINDS:
         path = write(tmp_path / "m.gguf", "llama", splitting | {"tokenizer.ggml.pre": pre})
-        found[pre] = str([read(path).backend.encode(text).ids for text in TEXTS])
+        found[pre] = str([encoding.ids for encoding in read(path).backend.encode_batch(TEXTS)])
     assert len(set(found.values())) == len({kind.patterns for kind in KINDS.values()})
 
 

@@ -36,6 +36,9 @@ def read_config(metadata: Metadata, tensors: Mapping[str, Stored]) -> Any:
     if not 0 < eps < 1:
         why = f"has no {metadata.architecture}.attention.layer_norm_rms_epsilon between 0 and 1"
         bad_input(metadata.where, why, "Convert the model again")
+    if (layers := metadata.count("block_count")) > len(tensors):
+        why = f"its {metadata.architecture}.block_count is {layers}, and it holds {len(tensors)} tensors"
+        bad_input(metadata.where, why, "Copy the file again, with all of its parts")
     if "token_embd.weight" not in tensors:
         bad_input(metadata.where, "lacks the tensor token_embd.weight", "Copy the file again, with all of its parts")
     return AutoConfig.for_model(
@@ -43,7 +46,7 @@ def read_config(metadata: Metadata, tensors: Mapping[str, Stored]) -> Any:
         vocab_size=tensors["token_embd.weight"].shape[0],
         hidden_size=hidden,
         intermediate_size=metadata.count("feed_forward_length"),
-        num_hidden_layers=metadata.count("block_count"),
+        num_hidden_layers=layers,
         num_attention_heads=heads,
         num_key_value_heads=metadata.count("attention.head_count_kv", heads),
         head_dim=head,

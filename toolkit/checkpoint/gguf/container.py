@@ -100,6 +100,12 @@ class _Reader(GGUFReader):
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, np.asarray(value) if name == "data" else value)
 
+    def _get(self, offset: int, dtype: Any, count: int = 1, override_order: Any = None) -> Any:
+        # The package's own gives less than was asked for, and then goes on for as long as a damaged length says.
+        if offset + np.dtype(dtype).itemsize * int(count) > len(self.data):
+            raise ValueError(f"it ends at byte {len(self.data)}, within what it says that it holds")
+        return super()._get(offset, dtype, count, override_order)
+
 
 _DTYPES: dict[str, Any] = {"F32": np.float32, "F16": np.float16}
 """of the types that are no blocks of bytes"""

@@ -48,6 +48,14 @@ def only_model(folder: Path) -> Path | None:
 
 def check_magic(path: Path) -> None:
     """Raises BadInput if a file does not begin as GGUF files do."""
-    if not is_gguf(path):
+    try:
+        fine = is_gguf(path)
+    except OSError as e:
+        bad_input(path, f"cannot be read ({e.strerror})", "Check the file and its permissions")
+    if not fine and path.suffix.lower() != ".gguf":
+        bad_input(
+            path, "is a file, and not a GGUF file", "Give a Hugging Face folder, not a file in it, or a GGUF file"
+        )
+    if not fine:
         why = 'is not a GGUF file: it does not begin with "GGUF". It is of another kind, or what Git LFS or a failed'
         bad_input(path, f"{why} download left in its place", "Copy the file again")

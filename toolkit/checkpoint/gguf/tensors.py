@@ -59,8 +59,9 @@ class GGUFTensors:
     def _factors(self, architecture: str, head: int) -> np.ndarray | None:
         if architecture != "llama" or ROTARY_FACTORS not in self._container.tensors:
             return None
-        factors = self._container.tensor(ROTARY_FACTORS)
-        if factors.shape != (head // 2,) or not (np.isfinite(factors).all() and (factors > 0).all()):
+        right = self._container.tensors[ROTARY_FACTORS].shape == (head // 2,)
+        factors = self._container.tensor(ROTARY_FACTORS) if right else np.zeros(1)
+        if not (np.isfinite(factors).all() and (factors > 0).all()):
             why = f"its {ROTARY_FACTORS} are not {head // 2} positive numbers"
             bad_input(self._container.where, why, "Convert the model again")
         return factors

@@ -54,9 +54,8 @@ def read_tokenizer(metadata: Metadata) -> tuple[ModelTokenizer, int]:
 
 def _tokens(metadata: Metadata) -> list[str]:
     """The tokens by id."""
-    tokens = [
-        token or f"[EMPTY_{i}]" for i, token in enumerate(metadata.get("tokenizer.ggml.tokens", []))
-    ]  # as llama.cpp names them
+    given = metadata.get("tokenizer.ggml.tokens", [])
+    tokens = [token or f"[EMPTY_{i}]" for i, token in enumerate(given)]  # as llama.cpp names them
     if not tokens or not all(isinstance(token, str) for token in tokens):
         _refuse(metadata, "has no list of tokens (tokenizer.ggml.tokens)", "Convert the model again")
     if len(set(tokens)) < len(tokens):
