@@ -34,7 +34,8 @@ def main() -> None:
     options = parser.parse_args()
     opened = open_checkpoint(find_source(str(options.model)))
     text, source = read_text(None)
-    tokens, _ = windows(text, source, opened.tokenizer, options.windows, ExportConfig.window_tokens, opened.decoder.vocabulary)
+    vocabulary = opened.decoder.vocabulary
+    tokens, _ = windows(text, source, opened.tokenizer, options.windows, ExportConfig.window_tokens, vocabulary)
     first = first_layer(ExportConfig(), opened.decoder)
     shapes = {linear.name: (linear.rows, linear.columns) for linear in opened.decoder.linears()}
     rule = Rule(shapes, "channels", ExportConfig.density, tunable=lambda name: block_of(name) >= first)
