@@ -61,7 +61,7 @@ def check_engines(engines: Sequence[str]) -> None:
 def load_executorch() -> None:
     """Load what writes graphs for ExecuTorch, whose libraries take seconds. Raises UsageError if they cannot be."""
     with needed("--engine executorch", "pip install 'pocketzo[host,executorch]'"):
-        from . import executorch  # noqa: F401
+        from .executorch import write_step  # noqa: F401
 
 
 def check_groups(engines: Sequence[str], decoder: Decoder, group_size: int) -> None:

@@ -64,8 +64,9 @@ def own_key(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
 
 
 def said(*command: object) -> str:
-    """What a tool prints."""
-    return subprocess.run([str(c) for c in command], check=True, capture_output=True, text=True).stdout
+    """What a tool prints; dexdump writes texts that hold a NUL as bytes that are no UTF-8."""
+    done = subprocess.run([str(c) for c in command], check=True, capture_output=True, text=True, errors="replace")
+    return done.stdout
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,7 @@ import sys
 
 import pytest
 
-from .conftest import Done
-from .test_bad_input import refused
+from .conftest import Done, refused
 from .test_flow import tune_arguments
 
 BROKEN = {

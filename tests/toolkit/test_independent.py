@@ -134,3 +134,15 @@ def test_llama_cpp_that_dies_takes_nothing_with_it(checkpoint, tmp_path, monkeyp
     assert reading.difference is None
     assert ("signal 11" if code < 0 else "cannot load") in reading.by
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
+
+
+def test_modules_of_the_current_folder_do_not_run(checkpoint, tmp_path, monkeypatch):
+    """Who exports within a checkpoint's folder runs none of its code."""
+    for name in ("llama_cpp", "numpy", "ctypes"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'RAN')!r}, 'w').close()\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(llama, "version", lambda name: "0")
+    opened = open_checkpoint(find_source(str(checkpoint)))
+    opened.source = gguf_source(tmp_path / "m.gguf")
+    assert check_reading(opened, IDS, checkpoint).difference is None
+    assert not (tmp_path / "RAN").exists()

@@ -36,6 +36,8 @@ def check_reading(opened: Checkpoint, tokens: np.ndarray, folder: Path) -> Readi
         return Reading(by=other.by, tokens=len(ids), difference=None)
     decoder = Layerwise(opened.config, opened.tensor, frequencies=opened.decoder.inverse_frequencies)
     ours = sequence_nll(decoder, ids[None])[0]
+    if not (np.isfinite(ours).all() or np.isfinite(other.nll).all()):
+        bad_input(where, "the nll of a text is not finite", "The checkpoint holds NaN or infinite weights: check it")
     difference = np.abs(ours - other.nll)
     worst = int(np.argmax(difference))
     if not difference[worst] <= LIMIT:  # NaN is no agreement

@@ -35,7 +35,8 @@ def llama_nll(opened: Checkpoint, ids: np.ndarray, folder: Path) -> Other:
     wide, given, found = (folder / f"llama.{name}" for name in ("gguf", "npy", "npz"))
     np.save(given, ids)
     paths = [str(path) for path in (opened.source.where, wide, given, found)]
-    child = [sys.executable, "-m", f"{__package__}.llama_child", *paths, PROBE]
+    # -P: no module of the folder that the command is called in, which may be the checkpoint's.
+    child = [sys.executable, "-P", "-m", f"{__package__}.llama_child", *paths, PROBE]
     try:
         done = subprocess.run(child, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
         if done.returncode:

@@ -6,6 +6,7 @@ Nothing of pocketzo's reading is imported here.
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 
 import llama_cpp
@@ -19,7 +20,7 @@ def main(gguf: str, wide: str, given: str, found: str, text: str) -> None:
     """Write the nll of each token but the first (fp64), and the tokens of `text`, to `found`."""
     settings = llama_cpp.llama_model_quantize_default_params()
     settings.ftype, settings.allow_requantize = ALL_F32, True
-    if llama_cpp.llama_model_quantize(gguf.encode(), wide.encode(), ctypes.byref(settings)):
+    if llama_cpp.llama_model_quantize(os.fsencode(gguf), os.fsencode(wide), ctypes.byref(settings)):
         sys.exit("llama.cpp cannot widen the file")
     ids = np.load(given, allow_pickle=False)
     # Keys and values are fp16 by default.

@@ -22,7 +22,8 @@ final class LockedFolder implements AutoCloseable {
 
   /**
    * Opens and locks {@code name} in {@code path}, making both if need be; throws BadInput, saying {@code taken} and
-   * {@code fix}, if another has it, BadInput or DiskFull if it cannot be made or locked, and nothing is left of it then.
+   * {@code fix}, if another has it, BadInput or DiskFull if it cannot be made or locked, and nothing is then left of
+   * it.
    */
   LockedFolder(Path path, String name, String taken, String fix, Locking locking) throws BadInput {
     Path inside = path.resolve(name);

@@ -126,8 +126,8 @@ public record Manifest(
   public record Reading(String by, long tokens, Double difference) {}
 
   /**
-   * Mean nll (nats a token) of calibration text that sensitivity was not measured on: with the checkpoint's weights, and
-   * with the bundle's on each engine.
+   * Mean nll (nats a token) of calibration text that sensitivity was not measured on: with the checkpoint's weights,
+   * and with the bundle's on each engine.
    */
   public record HeldOut(long tokens, double checkpoint, Map<String, Double> engines) {}
 

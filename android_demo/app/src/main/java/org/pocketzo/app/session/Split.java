@@ -12,7 +12,8 @@ import java.util.Set;
  * Which examples are held back for checking: of each label every fifth, from the second on, so that two examples of a
  * label are one to learn from and one to check with.
  *
- * <p>An example that repeats an earlier text, spaces at its ends aside, goes where that went: what was learnt by heart proves nothing.
+ * <p>An example that repeats an earlier text, spaces at its ends aside, goes where that went: what was learnt by heart
+ * proves nothing.
  */
 public record Split(List<Item> train, List<Item> heldBack, Set<Integer> heldBackAt) {
   private static final int EVERY = 5;
