@@ -16,7 +16,7 @@ import numpy as np
 from .config import TuneConfig
 from .errors import BadInput, bad_input
 from .files import disk_errors, flush, write_json
-from .locked import LockedFolder
+from .locked_folder import LockedFolder
 from .manifest import NAME
 from .replay import Replayed, replay_lines, start
 from .trajectory import Header, Line, Reader, Writer

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from pocketzo.runtime.files import CHUNK, disk_errors, flush, write_tensors
-from pocketzo.runtime.locked import LockedFolder
+from pocketzo.runtime.locked_folder import LockedFolder
 from safetensors.numpy import load
 
 JOURNAL = "journal.jsonl"
