@@ -51,16 +51,20 @@ def windows(
     return array, Calibration(source=source, sha256=digest, windows=found, window_tokens=tokens)
 
 
-def held_out(text: str, tokenizer: ModelTokenizer, calibration: Calibration, tokens: int) -> np.ndarray:
+def held_out(
+    text: str, tokenizer: ModelTokenizer, calibration: Calibration, tokens: int, vocabulary: int
+) -> np.ndarray:
     """At most HELD_OUT windows of at most `tokens` that follow those of `calibration` in `text`, int64 [windows, T].
 
-    Of what is shorter than a window one shorter window is made; none if hardly anything is left.
+    Of what is shorter than a window one shorter window is made; none if hardly anything is left. A window with a token
+    beyond the model's `vocabulary` is left out.
     """
     seen = calibration.windows * calibration.window_tokens
     ids = _ids(text, tokenizer, seen + HELD_OUT * tokens)[seen:]
     length = min(tokens, len(ids))
     count = min(HELD_OUT, len(ids) // length) if length >= LEAST else 0
-    return np.array(ids[: count * length], dtype=np.int64).reshape(count, length)
+    cut = np.array(ids[: count * length], dtype=np.int64).reshape(count, length)
+    return cut[(cut < vocabulary).all(axis=1)]
 
 
 def _ids(text: str, tokenizer: ModelTokenizer, count: int) -> list[int]:

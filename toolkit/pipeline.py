@@ -136,7 +136,8 @@ def export_bundle(
         found = _measure(opened, rule, calibration_windows, work, processes, stages)
         if found is None:
             return None
-        unseen = held_out(text, opened.tokenizer, calibration, min(tokens, max_length(config, opened.decoder)))
+        most, vocabulary = min(tokens, max_length(config, opened.decoder)), opened.decoder.vocabulary
+        unseen = held_out(text, opened.tokenizer, calibration, most, vocabulary)
         export = _Export(
             opened, rule, config, first, found, calibration_windows, calibration, unseen, reading, task, work, stages
         )

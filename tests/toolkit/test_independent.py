@@ -12,6 +12,7 @@ import torch
 from pocketzo.export.reference import values_in_place
 from pocketzo.runtime.engines import open_engine
 from pocketzo.runtime.errors import BadInput
+from pocketzo.toolkit.calibration import held_out, windows
 from pocketzo.toolkit.checkpoint import Source, find_source, load_whole, open_checkpoint
 from pocketzo.toolkit.checkpoint.tensors import StoredTensors
 from pocketzo.toolkit.independent import LIMIT, TOKENS, check_reading, llama
@@ -102,6 +103,20 @@ def test_text_that_is_held_out_is_none_that_sensitivity_saw(tiny_checkpoint, tmp
         assert manifest.held_out is None
     else:
         assert manifest.held_out.checkpoint == pytest.approx(checkpoint_nll(opened, np.array([rest])), abs=1e-9)
+
+
+def test_held_out_text_has_no_token_that_the_model_lacks(checkpoint):
+    tokenizer = open_checkpoint(find_source(str(checkpoint))).tokenizer
+    tokenizer.backend.add_special_tokens(["[PAD]"])
+    beyond = tokenizer.backend.token_to_id("[PAD]")
+    words = (Path(__file__).parents[2] / "toolkit/calibration.txt").read_text(encoding="utf-8").split()
+    text = " ".join([*words[:150], "[PAD]", *words[150:1500]])
+    _, calibration = windows(text, "text", tokenizer, 2, 64, beyond)
+    every, without = (held_out(text, tokenizer, calibration, 64, most) for most in (beyond + 1, beyond))
+    assert len(every) == 8
+    assert (every == beyond).sum() == 1
+    assert len(without) == 8 - (every == beyond).any(axis=1).sum()
+    assert without.max() < beyond
 
 
 # --- llama.cpp ---
