@@ -21,7 +21,9 @@ from .llama import llama_nll
 TOKENS = 256
 """of the text that both read"""
 LIMIT = 1e-3
-"""nats a token that the two may be apart: both compute in fp32 on the unquantized weights"""
+"""nats that the two may be apart at a token, and the same share of its nll where that is over a nat: both compute in
+fp32 on the unquantized weights, and what is rounded off grows with the logits
+"""
 
 
 def check_reading(opened: Checkpoint, tokens: np.ndarray, folder: Path) -> Reading:
@@ -39,12 +41,13 @@ def check_reading(opened: Checkpoint, tokens: np.ndarray, folder: Path) -> Readi
     if not (np.isfinite(ours).all() or np.isfinite(other.nll).all()):
         bad_input(where, "the nll of a text is not finite", "The checkpoint holds NaN or infinite weights: check it")
     difference = np.abs(ours - other.nll)
-    worst = int(np.argmax(difference))
-    if not difference[worst] <= LIMIT:  # NaN is no agreement
+    share = difference / np.maximum(1, other.nll)
+    worst = int(np.argmax(share))
+    if not share[worst] <= LIMIT:  # NaN is no agreement
         bad_input(
             where,
             f"pocketzo and {other.by} read it differently: token {worst + 1} of a text has a nll of {ours[worst]:.4f}"
-            f" nats here and {other.nll[worst]:.4f} there, and at most {LIMIT:g} may be between them",
+            f" nats here and {other.nll[worst]:.4f} there, and at most {LIMIT:g} of it may be between them",
             "The bundle was not written: report it with the checkpoint's name",
         )
-    return Reading(by=other.by, tokens=len(ids), difference=float(difference[worst]))
+    return Reading(by=other.by, tokens=len(ids), difference=float(difference.max()))
