@@ -120,6 +120,12 @@ def read_decoder(config: Any, inverse_frequencies: np.ndarray, rotary_scale: flo
     check_family(config, where)
     window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
     context = config.max_position_embeddings
+    for name, value in (("max_position_embeddings", context), ("sliding_window", window or 1)):
+        if type(value) is not int or not 0 < value < 2**31:
+            bad_input(where, f"its {name} is {value!r}", "It must be a whole number from 1 to 2^31 - 1")
+    if not (np.isfinite(inverse_frequencies).all() and (inverse_frequencies > 0).all()):
+        why = "the frequencies of its rotary embedding are not positive numbers"
+        bad_input(where, why, "Mend the base (rope_theta) or the factor of its scaling")
     head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     if len(inverse_frequencies) * 2 != head_dim:
         why = f"its rotary embedding turns {len(inverse_frequencies) * 2} of the {head_dim} channels of a head"

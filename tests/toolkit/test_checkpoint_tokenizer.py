@@ -98,6 +98,9 @@ def test_settings_add_no_bos_to_what_the_file_says(checkpoint):
         ({"eos_token": None}, {"eos_token_id": 7}, 7),
         ({"eos_token": None}, {"eos_token_id": [9, 7]}, 9),
         ({"eos_token": None}, {"eos_token_id": None}, None),
+        ({"eos_token": None}, {"eos_token_id": -1}, None),
+        ({"eos_token": None}, {"eos_token_id": 2**40}, None),
+        ({"eos_token": None}, {"eos_token_id": True}, None),
     ],
 )
 def test_token_that_ends_a_text(checkpoint, settings, config, expected):
@@ -110,7 +113,11 @@ def test_token_that_ends_a_text(checkpoint, settings, config, expected):
 
 @pytest.mark.parametrize(
     ("stored", "expected"),
-    [("{{ a }}", "{{ a }}"), ([{"name": "default", "template": "d"}, {"name": "tool", "template": "t"}], "d")],
+    [
+        ("{{ a }}", "{{ a }}"),
+        ([{"name": ["x"], "template": "a"}], None),
+        ([{"name": "default", "template": "d"}, {"name": "tool", "template": "t"}], "d"),
+    ],
 )
 def test_chat_template_of_the_settings_or_of_its_file(checkpoint, stored, expected):
     change(checkpoint / "tokenizer_config.json", lambda t: t.update(chat_template=stored))
@@ -119,7 +126,10 @@ def test_chat_template_of_the_settings_or_of_its_file(checkpoint, stored, expect
     assert opened(checkpoint).chat_template == "{{ file }}"
 
 
-@pytest.mark.parametrize("content", ["{}", "not JSON", '{"model": {"type": "Unheard"}}'])
+WITHOUT_UNKNOWN = '{"model": {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "[UNK]"}}'
+
+
+@pytest.mark.parametrize("content", ["{}", "not JSON", WITHOUT_UNKNOWN, '{"model": {"type": "Unheard"}}'])
 def test_damaged_file_is_refused(checkpoint, content):
     (checkpoint / "tokenizer.json").write_text(content)
     with pytest.raises(BadInput, match="tokenizer"):

@@ -53,7 +53,16 @@ def test_key_that_nothing_reads_is_refused_by_name(tmp_path, key, value):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("clip_qkv", None), ("rope_interleaved", False), ("use_mrope", False), ("attention_dropout", 0.1), ("name", "x")],
+    [
+        ("clip_qkv", None),
+        ("rope_interleaved", False),
+        ("use_mrope", False),
+        ("attention_dropout", 0.1),
+        ("name", "x"),
+        ("pruned_heads", {}),
+        ("_flash_attn_2_enabled", True),
+        ("rope_scaling", {"type": "yarn", "factor": 16.0, "original_max_position_embeddings": 8192, "finetuned": True}),
+    ],
 )
 def test_key_that_changes_nothing_is_accepted(key, value):
     check_configuration({key: value}, Path("config.json"))
@@ -62,3 +71,23 @@ def test_key_that_changes_nothing_is_accepted(key, value):
 def test_what_is_read_is_about_the_model():
     """An entry that no check would meet would be there for nothing."""
     assert all(ABOUT.search(key) for key in READ)
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"max_position_embeddings": 0}, "max_position_embeddings is 0"),
+        ({"max_position_embeddings": -5}, "max_position_embeddings is -5"),
+        ({"max_position_embeddings": 10**30}, "max_position_embeddings is 1000"),
+        ({"sliding_window": "x"}, "sliding_window is 'x'"),
+        ({"num_hidden_layers": 10**9}, "num_hidden_layers is 1000000000, and 20 tensors are stored"),
+        ({"rope_parameters": {"rope_type": "default", "rope_theta": 0.0}}, "frequencies of its rotary embedding"),
+        ({"rope_parameters": {"rope_type": "linear", "rope_theta": 1e4, "factor": 0.0}}, "frequencies of its rotary"),
+    ],
+)
+def test_number_that_makes_no_model_is_refused_by_name(tmp_path, changes, name):
+    make_checkpoint(tmp_path / "checkpoint")
+    path = tmp_path / "checkpoint/config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    with pytest.raises(BadInput, match=name):
+        open_checkpoint(find_source(str(tmp_path / "checkpoint")))

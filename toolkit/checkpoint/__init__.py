@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from pocketzo.export.decoder import Decoder, read_decoder
 from pocketzo.export.layerwise import TensorOf, rotary_embedding
 from pocketzo.runtime.errors import bad_input
@@ -51,7 +52,19 @@ def open_checkpoint(source: Source) -> Checkpoint:
     rotary = rotary_embedding(config)
     frequencies = rotary.inv_freq.float().numpy() if parts.frequencies is None else parts.frequencies
     decoder = read_decoder(config, frequencies, float(getattr(rotary, "attention_scaling", 1.0)), where)
-    return Checkpoint(source, config, decoder, tokenizer, parts.tensor, parts.shapes)
+    return Checkpoint(source, config, decoder, tokenizer, _finite(parts.tensor, where), parts.shapes)
+
+
+def _finite(tensor: TensorOf, where: Path) -> TensorOf:
+    """`tensor`, which raises BadInput for one with NaN or infinite numbers: a text may never touch that row."""
+
+    def checked(name: str) -> torch.Tensor:
+        found = tensor(name)
+        if not torch.isfinite(found).all():
+            bad_input(where, f"{name} is not finite: it holds NaN or infinite numbers", "Give another checkpoint")
+        return found
+
+    return checked
 
 
 def _check_vocabulary(tokenizer: ModelTokenizer, vocabulary: int, where: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pocketzo.export.decoder import check_family
 from pocketzo.export.layerwise import skeleton
+from pocketzo.runtime.errors import bad_input
 from pocketzo.runtime.files import read_json
 
 from .configuration import check_configuration
@@ -24,6 +25,9 @@ def read_folder(source: Source) -> Parts:
         tensor = StoredTensors(source.weights, where)
         # As transformers does: two tables that differ are not tied, whatever the configuration says.
         config.tie_word_embeddings = bool(config.tie_word_embeddings) and tensor.tied()
+        if config.num_hidden_layers > (stored := len(tensor)):
+            why = f"its num_hidden_layers is {config.num_hidden_layers}, and {stored} tensors are stored"
+            bad_input(where, why, "Give the config.json that belongs to these weights")
         shapes = {name: parameter.shape for name, parameter in skeleton(config).named_parameters()}
     tensor.take(shapes, config.tie_word_embeddings)
     return Parts(config, tensor, shapes, open_tokenizer(source))

@@ -74,6 +74,8 @@ def _instead(folder: Path) -> str:
     """What is there in place of weights that can be read, for a message."""
     if pickles := sorted(path.name for pattern in PICKLES for path in folder.glob(pattern)):
         return f" (pickle files such as {pickles[0]} are never opened: convert it to safetensors)"
+    if ggufs := sorted(path.name for path in folder.glob("*.gguf")):
+        return f" (there is {ggufs[0]}: name that file itself)"
     if others := sorted(path.name for path in folder.glob("*.safetensors")):
         return f" (there is {others[0]}, which no {INDEX} names)" if not (folder / INDEX).is_file() else ""
     return ""

@@ -48,6 +48,10 @@ class StoredTensors:
         self._stored = {name.removeprefix(self.prefix): (path, name) for name, path in kept.items()}
         self._found: dict[str, tuple[Path, str]] = {}
 
+    def __len__(self) -> int:
+        """How many tensors are stored."""
+        return len(self._stored)
+
     def tied(self) -> bool:
         """Whether the embedding table may serve as the LM head too: none is stored for that, or the same one."""
         table, head = self._find(f"{EMBEDDING}.weight"), self._find(f"{HEAD}.weight")

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from .source import Source
 
 FILE, SETTINGS, TEMPLATE = "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"
+TRIED = "A text, 1 é 日\n"
+LARGEST_ID = 1 << 31
 FIX = "Use the tokenizer that belongs to the model"
 
 
@@ -49,6 +51,7 @@ def _read(path: Path) -> Tokenizer:
     text = decode_text(read_file(path, "tokenizer"), path, "tokenizer")
     try:
         backend = Tokenizer.from_str(text)
+        backend.encode(TRIED)  # some files are read whose vocabulary then fails
     except BaseException as e:  # the library raises bare Exception, and its panics are not even that
         if isinstance(e, (KeyboardInterrupt, SystemExit, MemoryError)):
             raise
@@ -74,7 +77,7 @@ def _eos(folder: Path, backend: Tokenizer, settings: Mapping[str, Any]) -> int |
         known = read_json(folder / name, "configuration") if (folder / name).is_file() else {}
         ids = known.get("eos_token_id") if isinstance(known, dict) else None
         first = ids[0] if isinstance(ids, list) and ids else ids
-        if isinstance(first, int) and backend.id_to_token(first) is not None:
+        if type(first) is int and 0 <= first < LARGEST_ID and backend.id_to_token(first) is not None:
             return first
     return None
 
@@ -97,8 +100,8 @@ def _chat_template(folder: Path, settings: Mapping[str, Any]) -> str | None:
         return decode_text(read_file(folder / TEMPLATE, "chat template"), folder / TEMPLATE, "chat template")
     template = settings.get("chat_template")
     if isinstance(template, list):  # several by name, as older checkpoints have them
-        named = {each.get("name"): each.get("template") for each in template if isinstance(each, dict)}
-        template = named.get("default")
+        named = [each for each in template if isinstance(each, dict) and each.get("name") == "default"]
+        template = named[0].get("template") if named else None
     return template if isinstance(template, str) else None
 
 

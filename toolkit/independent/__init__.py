@@ -32,7 +32,8 @@ def check_reading(opened: Checkpoint, tokens: np.ndarray, folder: Path) -> Readi
     `folder` takes files of the other for a while. Raises BadInput, naming both readings, if they differ by more than
     LIMIT.
     """
-    ids, where = tokens[:TOKENS], opened.source.where
+    # Beyond its context (a sliding window, for one) a model is not what we make of it, nor is it used there.
+    ids, where = tokens[: min(TOKENS, opened.decoder.context_tokens)], opened.source.where
     other = llama_nll(opened, ids, folder) if opened.source.gguf else transformers_nll(opened.source, ids)
     if other.nll is None:
         return Reading(by=other.by, tokens=len(ids), difference=None)

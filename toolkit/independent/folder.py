@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from ..checkpoint import Source, load_whole
+from ..checkpoint.whole import loading
 from .other import Other
 
 
@@ -18,7 +19,7 @@ def transformers_nll(source: Source, ids: np.ndarray) -> Other:
     """
     import transformers
 
-    with tempfile.TemporaryDirectory() as folder, torch.no_grad():
+    with loading(source.where), tempfile.TemporaryDirectory() as folder, torch.no_grad():
         # No memory for weights: they stay in the safetensors files, so that any model that streams is checked too.
         model = load_whole(source, device_map="auto", max_memory={"cpu": 0}, offload_folder=folder)
         tokens = torch.from_numpy(ids)

@@ -17,6 +17,8 @@ from .other import Other
 PROBE = "In 2023 we paid 12345 for 67,890.12;  don't\tsay I'LL\n\n\nCafé naïve: x = [1, 2];  // ok\n 3 a  1"
 """a text whose tokens depend on the pre-tokenizer"""
 FLOAT = 4
+REFUSED = 3
+"""the child's exit code for a file that llama.cpp does not take"""
 
 
 def llama_nll(opened: Checkpoint, ids: np.ndarray, folder: Path) -> Other:
@@ -39,6 +41,10 @@ def llama_nll(opened: Checkpoint, ids: np.ndarray, folder: Path) -> Other:
     child = [sys.executable, "-P", "-m", f"{__package__}.llama_child", *paths, PROBE]
     try:
         done = subprocess.run(child, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
+        if done.returncode == REFUSED:
+            reason = next((line for line in reversed(done.stderr.splitlines()) if "error" in line), "without a reason")
+            fix = "Convert the model again, or upgrade llama-cpp-python"
+            bad_input(opened.source.where, f"{by} refuses the file ({reason.strip()[:200]})", fix)
         if done.returncode:
             said = [line for line in done.stderr.splitlines() if line.strip()]
             why = f"signal {-done.returncode}" if done.returncode < 0 else (said or ["without a word"])[-1].strip()

@@ -12,6 +12,8 @@ import sys
 import llama_cpp
 import numpy as np
 
+REFUSED = 3
+"""exit code for a file that llama.cpp does not take"""
 ALL_F32, F32 = 0, 0
 """llama.cpp's numbers of the file type and of the tensor type"""
 
@@ -21,13 +23,16 @@ def main(gguf: str, wide: str, given: str, found: str, text: str) -> None:
     settings = llama_cpp.llama_model_quantize_default_params()
     settings.ftype, settings.allow_requantize = ALL_F32, True
     if llama_cpp.llama_model_quantize(os.fsencode(gguf), os.fsencode(wide), ctypes.byref(settings)):
-        sys.exit("llama.cpp cannot widen the file")
+        sys.exit(REFUSED)
     ids = np.load(given, allow_pickle=False)
     # Keys and values are fp16 by default.
-    model = llama_cpp.Llama(
-        wide, logits_all=True, n_ctx=len(ids), n_batch=len(ids), n_ubatch=len(ids), type_k=F32, type_v=F32,
-        flash_attn=False, verbose=False,
-    )  # fmt: skip
+    try:
+        model = llama_cpp.Llama(
+            wide, logits_all=True, n_ctx=len(ids), n_batch=len(ids), n_ubatch=len(ids), type_k=F32, type_v=F32,
+            flash_attn=False, verbose=False,
+        )  # fmt: skip
+    except ValueError:  # what llama-cpp-python makes of a model that llama.cpp does not load
+        sys.exit(REFUSED)
     model.eval(ids.tolist())
     logits = np.array(model.scores[: len(ids) - 1], dtype=np.float64)
     top = logits.max(axis=1, keepdims=True)

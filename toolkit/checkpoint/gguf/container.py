@@ -41,7 +41,8 @@ class Container:
         for number, path in enumerate(files):
             metadata = self._read(path)
             if (parts := metadata.get("split.count", 1) or 1) != len(files) or metadata.get("split.no", 0) != number:
-                why = f"says that it is part {metadata.get('split.no', 0) + 1} of {parts}"
+                here = metadata.get("split.no", 0)
+                why = f"says that it is part {here + 1 if isinstance(here, int) else repr(here)} of {parts}"
                 bad_input(path, why, "Name the parts NAME-00001-of-0000N.gguf and so on, in one folder")
             self.metadata = self.metadata or metadata
         if (said := self.metadata.get("split.tensors.count", len(self.tensors))) != len(self.tensors):

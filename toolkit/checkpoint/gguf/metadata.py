@@ -34,6 +34,9 @@ OFF = {
     "expert_used_count": 0,
     "final_logit_softcapping": 0,
     "logit_scale": 0,
+    "pooling_type": 0,
+    "embedding_scale": 1,
+    "residual_scale": 1,
 }
 """keys of traits that no supported model has, with the value that means so"""
 

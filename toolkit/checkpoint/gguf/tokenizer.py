@@ -66,6 +66,10 @@ def _tokens(metadata: Metadata) -> list[str]:
 def _types(metadata: Metadata, tokens: list[str]) -> list[int]:
     """The types of the tokens by id."""
     types = metadata.get("tokenizer.ggml.token_type", []) or [Type.NORMAL] * len(tokens)
+    if not all(type(kind) is int for kind in types):
+        _refuse(
+            metadata, "the types of its tokens (tokenizer.ggml.token_type) are no numbers", "Convert the model again"
+        )
     if len(types) < len(tokens):
         why = f"names the types of {len(types)} of {len(tokens)} tokens (tokenizer.ggml.token_type)"
         _refuse(metadata, why, "Convert the model again")
@@ -96,8 +100,9 @@ def _byte_level(metadata: Metadata, tokens: list[str]) -> tuple[Tokenizer, bool]
         known = ", ".join(sorted(KINDS)[1:])
         _refuse(metadata, f'its pre-tokenizer "{name}" (tokenizer.ggml.pre) is not supported', f"Supported: {known}")
     metadata.get("tokenizer.ggml.add_space_prefix", False)  # llama.cpp has it for the other kind alone
-    merges = [_halves(merge) for merge in metadata.get("tokenizer.ggml.merges", [])]
-    if not merges:
+    given = metadata.get("tokenizer.ggml.merges", [])
+    merges = [_halves(merge) for merge in given if isinstance(merge, str)]
+    if not merges or len(merges) < len(given):
         _refuse(metadata, "has no merges (tokenizer.ggml.merges)", "Convert the model again")
     kind = KINDS[name]
     backend = _bpe(metadata, tokens, list(dict.fromkeys(merges)), ignore_merges=kind.ignore_merges)
