@@ -125,7 +125,8 @@ class Bench:
     def _without_locks(self, bundle: Path) -> str:
         run = self._work / "run"
         shutil.rmtree(run, ignore_errors=True)
-        data = self._lib / "data.jsonl"
+        data, held_out = self._lib / "data.jsonl", self._work / "held-out.jsonl"
+        held_out.write_text('{"text": "fine .", "label": "positive"}\n', encoding="utf-8")
         words = [
             "tune",
             bundle,
@@ -134,7 +135,7 @@ class Bench:
             "--train",
             data,
             "--validation",
-            data,
+            held_out,
             "--run",
             run,
             "--steps",
