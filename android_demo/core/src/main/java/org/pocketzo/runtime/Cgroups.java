@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 
 /** Memory limits that Linux sets for a group of processes, such as a container's or a service's: cgroups, v2 and v1. */
@@ -90,6 +91,7 @@ final class Cgroups {
   }
 
   private static List<String> lines(Path path) throws IOException {
-    return Arrays.asList(new String(Files.readAllBytes(path), StandardCharsets.ISO_8859_1).split("\n"));
+    List<String> lines = Files.readAllLines(path, StandardCharsets.ISO_8859_1);
+    return lines.isEmpty() ? Collections.singletonList("") : lines;
   }
 }
