@@ -17,6 +17,8 @@ from .other import Other
 PROBE = "In 2023 we paid 12345 for 67,890.12;  don't\tsay I'LL\n\n\nCafé naïve: x = [1, 2];  // ok\n 3 a  1"
 """a text whose tokens depend on the pre-tokenizer"""
 FLOAT = 4
+SHOWN = 200
+"""characters of what llama.cpp says that a message shows"""
 REFUSED = 3
 """the child's exit code for a file that llama.cpp does not take"""
 
@@ -25,7 +27,7 @@ def llama_nll(opened: Checkpoint, ids: np.ndarray, folder: Path) -> Other:
     """The nll that llama.cpp gives each of `ids` (int64 [T]) but the first, on the file's weights widened to fp32.
 
     llama.cpp widens them itself, into a file in `folder`: with quantized weights it would round the activations too.
-    Its own process dies alone. Raises BadInput if llama.cpp makes other tokens of a text.
+    Its own process dies alone. Raises BadInput if llama.cpp does not take the file, or makes other tokens of a text.
     """
     try:
         by = f"llama.cpp (llama-cpp-python {version('llama-cpp-python')})"
@@ -41,20 +43,24 @@ def llama_nll(opened: Checkpoint, ids: np.ndarray, folder: Path) -> Other:
     child = [sys.executable, "-P", "-m", f"{__package__}.llama_child", *paths, PROBE]
     try:
         done = subprocess.run(child, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
-        if done.returncode == REFUSED:
-            reason = next((line for line in reversed(done.stderr.splitlines()) if "error" in line), "without a reason")
-            fix = "Convert the model again, or upgrade llama-cpp-python"
-            bad_input(opened.source.where, f"{by} refuses the file ({reason.strip()[:200]})", fix)
         if done.returncode:
-            said = [line for line in done.stderr.splitlines() if line.strip()]
-            why = f"signal {-done.returncode}" if done.returncode < 0 else (said or ["without a word"])[-1].strip()
-            return Other(f"{by} ended before it gave a result ({why[:200]})", None)
+            return _without_result(opened, by, done.returncode, done.stderr)
         with np.load(found, allow_pickle=False) as result:
             _check_tokens(opened, by, result["tokens"].tolist())
             return Other(by, result["nll"])
     finally:
         for path in (wide, given, found):
             path.unlink(missing_ok=True)
+
+
+def _without_result(opened: Checkpoint, by: str, code: int, stderr: str) -> Other:
+    """Why a child that ended with `code` gave none. Raises BadInput if llama.cpp does not take the file."""
+    said = [line.strip()[:SHOWN] for line in stderr.splitlines() if line.strip()] or ["without a word"]
+    if code == REFUSED:
+        reason = next((line for line in reversed(said) if "error" in line), said[-1])
+        fix = "Convert the model again, or upgrade llama-cpp-python"
+        bad_input(opened.source.where, f"{by} refuses the file ({reason})", fix)
+    return Other(f"{by} ended before it gave a result ({f'signal {-code}' if code < 0 else said[-1]})", None)
 
 
 def _check_tokens(opened: Checkpoint, by: str, theirs: list[int]) -> None:
