@@ -88,7 +88,7 @@ FIXTURES := android_demo/core/target/fixtures
 
 android-fixtures: $(FIXTURES)
 
-$(FIXTURES): $(wildcard runtime/*.py runtime/*/*.py export/*.py toolkit/*.py tests/android/*.py) | setup
+$(FIXTURES): $(shell find runtime export toolkit tests/android -name "*.py") | setup
 	$(BIN)/python -m tests.android.fixtures $@
 
 # Python's engine in the version of the Android library, to compare the two languages on.
@@ -122,9 +122,9 @@ torture: setup
 
 # The app without a bundle, for `pocketzo package`; needs what README.md names under "The app".
 apk: setup
-	$(BIN)/python -m pocketzo.toolkit.template engine
+	$(BIN)/python -m pocketzo.toolkit.android.template engine
 	$(MVN) --file android_demo/pom.xml -Papk --projects core,app package -DskipTests
-	$(BIN)/python -m pocketzo.toolkit.template pack
+	$(BIN)/python -m pocketzo.toolkit.android.template pack
 
 # The pictures of docs/app.md, of the app with the model of BUNDLE in it.
 PICTURES ?= docs/images/android

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 from pocketzo.runtime.bundle import Bundle, open_bundle
-from pocketzo.runtime.data import read_data
+from pocketzo.runtime.bundle.tokenizer import NAME, Tokenizer
 from pocketzo.runtime.examples import Batch, collate
+from pocketzo.runtime.run.tune import encoded
 from pocketzo.runtime.tasks import Task, make_task
-from pocketzo.runtime.tokenizer import NAME, Tokenizer
-from pocketzo.runtime.tune import encoded
+from pocketzo.runtime.tasks.data import read_data
 
 ROOT = Path(__file__).parent.parent
 NOTES = ROOT / "examples/notes"

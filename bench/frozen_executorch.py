@@ -14,10 +14,10 @@ from pathlib import Path
 
 from pocketzo.export.contents import Contents, Progress
 from pocketzo.export.engines import WRITERS
-from pocketzo.export.executorch import write_step
-from pocketzo.export.layout import Layout, SensitiveLayer
-from pocketzo.export.weights_file import WeightsFile
-from pocketzo.runtime.manifest import Graph
+from pocketzo.export.executorch.writer import write_step
+from pocketzo.export.weights.layout import Layout, SensitiveLayer
+from pocketzo.export.weights.weights_file import WeightsFile
+from pocketzo.runtime.bundle.manifest import Graph
 from pocketzo.toolkit.cli import main
 
 

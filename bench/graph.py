@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from common import machine, table
-from pocketzo.export.graph import build_step
-from pocketzo.export.layout import Layout, SensitiveLayer
-from pocketzo.export.packing import Quantized
-from pocketzo.export.weights_file import WeightsFile
-from pocketzo.runtime.manifest import Quantization
+from pocketzo.export.onnx.graph import build_step
+from pocketzo.export.weights.layout import Layout, SensitiveLayer
+from pocketzo.export.weights.packing import Quantized
+from pocketzo.export.weights.weights_file import WeightsFile
+from pocketzo.runtime.bundle.manifest import Quantization
 from whole import Whole, open_whole
 
 QUANTIZATION = Quantization(

@@ -19,8 +19,8 @@ from pocketzo.runtime import label_head
 from pocketzo.runtime.bundle import Bundle
 from pocketzo.runtime.engines import open_engine
 from pocketzo.runtime.examples import Example
-from pocketzo.runtime.fit_head import states
 from pocketzo.runtime.label_bias import losses
+from pocketzo.runtime.run.fit_head import states
 from pocketzo.runtime.tasks import Task
 from safetensors.numpy import load_file, save_file
 

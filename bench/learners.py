@@ -14,20 +14,21 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from common import bundle_of
-from pocketzo.export.layerwise import block_of, each_gradient
-from pocketzo.export.layout import Layout, Scope
-from pocketzo.export.reference import reference_nll, torch_nll
+from pocketzo.export.model.layerwise import block_of, each_gradient
+from pocketzo.export.model.reference import reference_nll, torch_nll
+from pocketzo.export.weights.layout import Layout, Scope
 from pocketzo.runtime.config import TuneConfig
 from pocketzo.runtime.engines import Engine, open_engine
-from pocketzo.runtime.evaluate import Evaluation, evaluate
 from pocketzo.runtime.examples import Batch, Example, Forward
-from pocketzo.runtime.fit_head import fitted_head, head_indices
 from pocketzo.runtime.loop import State, zo_step
+from pocketzo.runtime.run.evaluate import evaluate
+from pocketzo.runtime.run.fit_head import fitted_head, head_indices
 from pocketzo.runtime.tasks import Task
+from pocketzo.runtime.trajectory.evaluation import Evaluation
 from pocketzo.runtime.tuned import Tuned
-from pocketzo.toolkit.calibration import read_text, windows
-from pocketzo.toolkit.mask import Rule, add_layers, choose_mask
 from pocketzo.toolkit.pipeline import ExportConfig, first_layer
+from pocketzo.toolkit.select.calibration import read_text, windows
+from pocketzo.toolkit.select.mask import Rule, add_layers, choose_mask
 from safetensors.torch import load_file, save_file
 from whole import Whole, open_whole
 

@@ -24,11 +24,11 @@ import numpy as np
 from common import ROOT, machine, table
 from learners import METHODS, Setting
 from pocketzo.runtime.batches import training_batches
-from pocketzo.runtime.data import read_data
-from pocketzo.runtime.evaluate import Evaluation
+from pocketzo.runtime.bundle.tokenizer import Tokenizer
 from pocketzo.runtime.examples import Example, check_fits, collate
 from pocketzo.runtime.tasks import Task, make_task, read_task
-from pocketzo.runtime.tokenizer import Tokenizer
+from pocketzo.runtime.tasks.data import read_data
+from pocketzo.runtime.trajectory.evaluation import Evaluation
 from pocketzo.toolkit.checkpoint import find_source, open_checkpoint
 
 RESULTS = ROOT / "bench/results/learning.jsonl"

@@ -21,8 +21,8 @@ import torch
 from common import ROOT, machine, table
 from learners import Setting, layout_of, opened_model, statistics
 from learning import Sets
-from pocketzo.export.layerwise import block_of
-from pocketzo.export.layout import Layout
+from pocketzo.export.model.layerwise import block_of
+from pocketzo.export.weights.layout import Layout
 from pocketzo.runtime.examples import Example, collate
 from pocketzo.runtime.label_bias import fit, followed, log_probabilities
 from safetensors.numpy import load_file, save_file

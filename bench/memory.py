@@ -21,8 +21,8 @@ from common import machine, random_batch, table
 from pocketzo.runtime.bundle import open_bundle
 from pocketzo.runtime.config import TuneConfig
 from pocketzo.runtime.engines import open_engine
+from pocketzo.runtime.limits.memory import EVALUATION, estimate
 from pocketzo.runtime.loop import State, zo_step
-from pocketzo.runtime.memory import EVALUATION, estimate
 from pocketzo.runtime.tuned import Tuned
 
 STEPS = 5

@@ -28,7 +28,7 @@ from onnxruntime.quantization import matmul_nbits_quantizer as nbits
 from pocketzo.runtime.bundle import open_bundle
 from pocketzo.runtime.engines import open_engine
 from pocketzo.runtime.examples import Batch
-from pocketzo.toolkit.calibration import read_text, windows
+from pocketzo.toolkit.select.calibration import read_text, windows
 from whole import Whole, open_whole
 
 GROUP, TOKENS = 32, 512

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 from common import machine, table
-from pocketzo.export.layerwise import Layerwise, block_of
-from pocketzo.toolkit import sensitivity
-from pocketzo.toolkit.calibration import read_text, windows
+from pocketzo.export.model.layerwise import Layerwise, block_of
 from pocketzo.toolkit.checkpoint import find_source, open_checkpoint
-from pocketzo.toolkit.mask import Mask, Rule, choose_mask
 from pocketzo.toolkit.pipeline import ExportConfig, first_layer
-from pocketzo.toolkit.processes import Processes
-from pocketzo.toolkit.work_folder import WorkFolder
+from pocketzo.toolkit.select import sensitivity
+from pocketzo.toolkit.select.calibration import read_text, windows
+from pocketzo.toolkit.select.mask import Mask, Rule, choose_mask
+from pocketzo.toolkit.select.processes import Processes
+from pocketzo.toolkit.work.work_folder import WorkFolder
 
 
 def columns(mask: Mask) -> set[tuple[str, int]]:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 from pocketzo.export.assemble import WEIGHTS, Contents, assemble
-from pocketzo.export.decoder import Decoder, read_decoder
-from pocketzo.export.layerwise import rotary_embedding
-from pocketzo.export.layout import Layout, SensitiveLayer
-from pocketzo.export.weights_file import WeightsFile
-from pocketzo.runtime.manifest import Calibration, Model, Quantization
+from pocketzo.export.model.decoder import Decoder, read_decoder
+from pocketzo.export.model.layerwise import rotary_embedding
+from pocketzo.export.weights.layout import Layout, SensitiveLayer
+from pocketzo.export.weights.weights_file import WeightsFile
+from pocketzo.runtime.bundle.manifest import Calibration, Model, Quantization
 from pocketzo.toolkit.pipeline import SKIPPED
 
 DENSITY = 1e-3

@@ -10,7 +10,7 @@ from typing import Any
 import gguf
 import numpy as np
 import torch
-from pocketzo.export.layerwise import rotary_embedding, skeleton
+from pocketzo.export.model.layerwise import rotary_embedding, skeleton
 from tokenizers import Tokenizer
 
 NORMAL, CONTROL, UNUSED = 1, 3, 5

@@ -24,7 +24,7 @@ import memory
 import numpy as np
 import torch
 from common import ROOT, machine, random_batch, table
-from pocketzo.export.layerwise import skeleton
+from pocketzo.export.model.layerwise import skeleton
 from pocketzo.runtime.bundle import open_bundle
 from pocketzo.runtime.engines import open_engine
 from random_bundle import make_bundle
@@ -74,7 +74,7 @@ def tokenizer() -> Tokenizer:
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(vocab_size=4000, special_tokens=["<s>", "</s>"], initial_alphabet=alphabet,
                                   show_progress=False)  # fmt: skip
-    backend.train_from_iterator([(ROOT / "toolkit/calibration.txt").read_text(encoding="utf-8")], trainer)
+    backend.train_from_iterator([(ROOT / "toolkit/select/calibration.txt").read_text(encoding="utf-8")], trainer)
     return backend
 
 

@@ -27,11 +27,11 @@ import torch
 from common import ROOT, bundle_of, bundles_of, machine, random_batch, table
 from learners import Adam, Mezo, Setting
 from plain_graphs import in_fp32, without_branches
-from pocketzo.export.reference import torch_nll
+from pocketzo.export.model.reference import torch_nll
 from pocketzo.runtime.bundle import Bundle
 from pocketzo.runtime.engines import NAMES, Engine
-from pocketzo.runtime.engines.executorch import ExecuTorchEngine
-from pocketzo.runtime.engines.onnx import OnnxEngine
+from pocketzo.runtime.engines.executorch.engine import ExecuTorchEngine
+from pocketzo.runtime.engines.onnx.engine import OnnxEngine
 from pocketzo.runtime.examples import Batch
 from whole import open_whole
 

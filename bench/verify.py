@@ -19,7 +19,7 @@ from pocketzo.runtime.bundle import open_bundle
 from pocketzo.runtime.config import TuneConfig
 from pocketzo.runtime.engines import open_engine
 from pocketzo.runtime.loop import State, zo_step
-from pocketzo.runtime.trajectory import Writer
+from pocketzo.runtime.trajectory.writer import Writer
 from pocketzo.runtime.tuned import Tuned
 
 sys.path.insert(0, str(ROOT))

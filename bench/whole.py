@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pocketzo.export.decoder import Decoder
+from pocketzo.export.model.decoder import Decoder
 from pocketzo.toolkit.checkpoint import find_source, load_whole, open_checkpoint
 
 

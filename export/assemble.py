@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from pocketzo.runtime import __version__
-from pocketzo.runtime.files import sha256, write_tensors
-from pocketzo.runtime.manifest import (
+from pocketzo.runtime.bundle.manifest import (
     NAME,
     SCHEMA,
     EpsPoint,
@@ -25,12 +24,13 @@ from pocketzo.runtime.manifest import (
     Values,
     seal,
 )
+from pocketzo.runtime.system.files import sha256, write_tensors
 
+from .check.eps import best_eps
+from .check.golden import TOLERANCE
 from .contents import Contents
 from .engines import WRITERS
-from .eps import best_eps
-from .golden import TOLERANCE
-from .weights_file import WeightsFile
+from .weights.weights_file import WeightsFile
 
 WEIGHTS, VALUES, GOLDEN = "weights.bin", "values.safetensors", "golden.safetensors"
 TOKENIZER, CHAT_TEMPLATE = "tokenizer.json", "chat_template.jinja"

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from pocketzo.runtime.manifest import Calibration, Model, Quantization
+from pocketzo.runtime.bundle.manifest import Calibration, Model, Quantization
 
-from .decoder import Decoder
-from .layout import Layout
+from .model.decoder import Decoder
+from .weights.layout import Layout
 
 MAX_TOKENS, MAX_LENGTH = 4096, 512
 """defaults of what a graph of fixed memory takes: P * B * T of a pass, and T (or the context, if that is shorter)"""

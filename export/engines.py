@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import onnx_ir as ir
+from pocketzo.runtime.bundle.manifest import Graph, Tensor
 from pocketzo.runtime.errors import UsageError, bad_input
-from pocketzo.runtime.manifest import Graph, Tensor
-from pocketzo.runtime.packages import needed
+from pocketzo.runtime.system.packages import needed
 
 from .contents import Contents, Progress
-from .decoder import Decoder
-from .graph import CONTRIB, OPSET, build_step
-from .weights_file import WeightsFile
+from .model.decoder import Decoder
+from .onnx.graph import CONTRIB, OPSET, build_step
+from .weights.weights_file import WeightsFile
 
 STEP = "step.onnx"
 MINIMUM_ONNXRUNTIME = "1.29.0"
@@ -37,7 +37,7 @@ def write_onnx(folder: Path, store: WeightsFile, contents: Contents, progress: P
 
 def write_executorch(folder: Path, store: WeightsFile, contents: Contents, progress: Progress) -> Graph:
     """Write step.pte, which holds its weights, into `folder`."""
-    from .executorch import write_step  # its libraries take seconds to import, and most exports do without them
+    from .executorch.writer import write_step  # its libraries take seconds to import, and most exports do without them
 
     return write_step(folder, store, contents, progress)
 
@@ -61,7 +61,7 @@ def check_engines(engines: Sequence[str]) -> None:
 def load_executorch() -> None:
     """Load what writes graphs for ExecuTorch, whose libraries take seconds. Raises UsageError if they cannot be."""
     with needed("--engine executorch", "pip install 'pocketzo[host,executorch]'"):
-        from .executorch import write_step  # noqa: F401
+        from .executorch.writer import write_step  # noqa: F401
 
 
 def check_groups(engines: Sequence[str], decoder: Decoder, group_size: int) -> None:

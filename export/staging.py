@@ -6,9 +6,9 @@ import os
 import shutil
 from pathlib import Path
 
+from pocketzo.runtime.bundle.manifest import NAME, read_manifest
 from pocketzo.runtime.errors import BadInput, NotEnoughRoom, bad_input
-from pocketzo.runtime.files import disk_errors, flush
-from pocketzo.runtime.manifest import NAME, read_manifest
+from pocketzo.runtime.system.files import disk_errors, flush
 
 
 def check_destination(out: Path, force: bool, needed_bytes: int = 0) -> None:

@@ -78,7 +78,7 @@ def make_tokenizer() -> Any:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    backend.train_from_iterator([(ROOT / "toolkit/calibration.txt").read_text(encoding="utf-8")], trainer)
+    backend.train_from_iterator([(ROOT / "toolkit/select/calibration.txt").read_text(encoding="utf-8")], trainer)
     backend.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
     return PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>", eos_token="</s>")
 

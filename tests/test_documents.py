@@ -27,7 +27,7 @@ def test_paths_and_make_targets_exist(path):
 
 
 def test_every_manifest_field_is_described():
-    from pocketzo.runtime import manifest
+    from pocketzo.runtime.bundle import manifest
 
     text = (ROOT / "docs/bundle.md").read_text(encoding="utf-8")
     for model in (manifest.Model, manifest.Quantization, manifest.Values, manifest.Block, manifest.Graph,

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 ROOMS = ["toolkit", "export", "runtime"]
 ALLOWED = {"toolkit": {"export", "runtime"}, "export": {"runtime"}, "runtime": set()}
 RUNTIME_NEEDS = {"numpy", "onnxruntime", "pydantic", "safetensors", "tokenizers", "pocketzo", *sys.stdlib_module_names}
-CHILD, CHILD_NEEDS = ROOT / "runtime/engines/executorch_child.py", {"torch", "executorch"}
+CHILD, CHILD_NEEDS = ROOT / "runtime/engines/executorch/program.py", {"torch", "executorch"}
 SOURCES = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
 
 
@@ -97,11 +97,18 @@ def test_a_run_on_onnx_runtime_loads_no_torch(tiny_bundle):
 import sys, pathlib
 from pocketzo.runtime.bundle import open_bundle
 from pocketzo.runtime.engines import open_engine
-from pocketzo.runtime.verify import verify
-from pocketzo.runtime import tune
+from pocketzo.runtime.bundle.verify import verify
+from pocketzo.runtime.run import tune
 bundle = open_bundle(pathlib.Path({str(tiny_bundle.directory)!r}))
 assert verify(bundle, open_engine("onnx", bundle)).passed
-import pocketzo.runtime.engines.executorch
+import pocketzo.runtime.engines.executorch.engine
 print([name for name in ("torch", "transformers", "executorch") if name in sys.modules])
 """
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "[]\n"
+
+
+def test_no_folder_holds_more_than_a_look_takes_in():
+    """About a dozen files: a reader who looks for something sees at once where it may be."""
+    for room in ROOMS:
+        for folder in {path.parent for path in SOURCES if path.is_relative_to(ROOT / room)}:
+            assert len(list(folder.glob("*.py"))) <= 14, folder

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pocketzo.runtime.files import open_regular, read_json
-from pocketzo.runtime.run_folder import METRICS, TRAJECTORY
-from pocketzo.runtime.trajectory import Line, Reader
+from pocketzo.runtime.run.run_folder import METRICS, TRAJECTORY
+from pocketzo.runtime.system.files import open_regular, read_json
+from pocketzo.runtime.trajectory.line import Line
+from pocketzo.runtime.trajectory.reader import Reader
 
 WINDOW = 10
 

@@ -13,19 +13,22 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 from pocketzo.export.assemble import WEIGHTS, assemble, set_measured
+from pocketzo.export.check.eps import DIRECTIONS, GRID, Once, eps_batch, eps_curve
+from pocketzo.export.check.golden import golden_vectors
 from pocketzo.export.contents import MAX_LENGTH, MAX_TOKENS, Contents
-from pocketzo.export.decoder import Decoder
-from pocketzo.export.dequantized import Dequantized
 from pocketzo.export.engines import check_engines, check_groups
-from pocketzo.export.eps import DIRECTIONS, GRID, Once, eps_batch, eps_curve
-from pocketzo.export.golden import golden_vectors
-from pocketzo.export.layerwise import Layerwise, block_of
-from pocketzo.export.layout import Scope
-from pocketzo.export.reference import value_gradient
+from pocketzo.export.model.decoder import Decoder
+from pocketzo.export.model.layerwise import Layerwise, block_of
+from pocketzo.export.model.reference import value_gradient
 from pocketzo.export.staging import check_destination, publish
-from pocketzo.export.weights_file import WeightsFile
+from pocketzo.export.weights.dequantized import Dequantized
+from pocketzo.export.weights.layout import Scope
+from pocketzo.export.weights.weights_file import WeightsFile
 from pocketzo.runtime import __version__
 from pocketzo.runtime.bundle import Bundle, open_bundle
+from pocketzo.runtime.bundle.manifest import Calibration, HeldOut, Model, Quantization, Reading
+from pocketzo.runtime.bundle.tokenizer import Tokenizer
+from pocketzo.runtime.bundle.verify import Verdict, verify
 from pocketzo.runtime.engines import Engine, open_engine
 from pocketzo.runtime.errors import (
     DiskFailed,
@@ -36,25 +39,22 @@ from pocketzo.runtime.errors import (
     UsageError,
     bad_input,
 )
-from pocketzo.runtime.files import disk_errors
-from pocketzo.runtime.manifest import Calibration, HeldOut, Model, Quantization, Reading
-from pocketzo.runtime.names import valid_text
+from pocketzo.runtime.system.files import disk_errors
+from pocketzo.runtime.system.names import valid_text
 from pocketzo.runtime.tasks import make_task
-from pocketzo.runtime.tokenizer import Tokenizer
-from pocketzo.runtime.verify import Verdict, verify
 from tokenizers import Tokenizer as Backend
 
-from .calibration import held_out, read_text, windows
 from .checkpoint import Checkpoint, Source, find_source, open_checkpoint
 from .independent import check_reading
-from .mask import Rule, check_density, choose_mask
 from .price import artifact_nll, checkpoint_nll
-from .processes import Processes
-from .room import needed_bytes, size_of, work_path
-from .rounding import OUTLIERS, outlier_channels
-from .sensitivity import Sensitivity, SensitivityPass
-from .store import BUNDLE, Storing
-from .work_folder import WorkFolder
+from .quantize.rounding import OUTLIERS, outlier_channels
+from .quantize.store import BUNDLE, Storing
+from .select.calibration import held_out, read_text, windows
+from .select.mask import Rule, check_density, choose_mask
+from .select.processes import Processes
+from .select.sensitivity import Sensitivity, SensitivityPass
+from .work.disk import needed_bytes, size_of, work_path
+from .work.work_folder import WorkFolder
 
 GROUP_SIZE: Literal[32] = 32
 EMBEDDING_GROUP_SIZE: dict[int, Literal[32, 64]] = {4: 32, 8: 64}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from pocketzo.export.layerwise import Layerwise
-from pocketzo.export.reference import sequence_nll
+from pocketzo.export.model.layerwise import Layerwise
+from pocketzo.export.model.reference import sequence_nll
 from pocketzo.runtime.engines import Engine
 from pocketzo.runtime.examples import Example, collate
 

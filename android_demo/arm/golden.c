@@ -68,7 +68,7 @@ static int read_input(FILE *list, const char *folder, OrtAllocator *allocator, I
   return 1;
 }
 
-/* As runtime/engines/onnx.py opens it: no memory patterns, threads that do not spin. */
+/* As runtime/engines/onnx/engine.py opens it: no memory patterns, threads that do not spin. */
 static OrtSession *open_graph(OrtEnv *env, const char *graph, int threads) {
   OrtSessionOptions *options;
   OrtSession *session;

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pocketzo.runtime.errors import BadInput
-from pocketzo.toolkit import template
+from pocketzo.toolkit.android import template
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent

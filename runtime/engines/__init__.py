@@ -10,7 +10,7 @@ import numpy as np
 from ..bundle import Bundle
 from ..errors import UsageError
 from ..examples import Batch, Forward
-from ..packages import needed
+from ..system.packages import needed
 
 NAMES = ("onnx", "executorch")
 
@@ -39,10 +39,10 @@ def open_engine(name: str, bundle: Bundle, threads: int = 0) -> Engine:
     if name not in NAMES:
         raise UsageError(f"--engine {name}: not known. Use one of: {', '.join(NAMES)}.")
     if name == "executorch":
-        from .executorch import ExecuTorchEngine
+        from .executorch.engine import ExecuTorchEngine
 
         return ExecuTorchEngine(bundle, threads)
     with needed("--engine onnx", "pip install onnxruntime"):
-        from .onnx import OnnxEngine
+        from .onnx.engine import OnnxEngine
 
     return OnnxEngine(bundle, threads)

@@ -8,11 +8,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..data import Record
+from ..bundle.tokenizer import Tokenizer
 from ..errors import bad_input
 from ..examples import Example
-from ..files import read_json
-from ..tokenizer import Tokenizer
+from ..system.files import read_json
+from .data import Record
 
 
 class Task(Protocol):

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..data import Record, named, written
+from ..bundle.tokenizer import Tokenizer
 from ..errors import BadInput, bad_input
 from ..examples import Example
 from ..label_bias import log_probabilities
-from ..tokenizer import Tokenizer
 from . import template
+from .data import Record, named, written
 
 
 class Classify:

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..data import Record
+from ..bundle.tokenizer import Tokenizer
 from ..errors import BadInput
 from ..examples import Example
-from ..tokenizer import Tokenizer
 from . import template
+from .data import Record
 
 
 class Complete:

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from pocketzo.runtime.bundle import Bundle
+from pocketzo.runtime.bundle.tokenizer import Tokenizer
 from pocketzo.runtime.config import TuneConfig
-from pocketzo.runtime.data import Record, read_data
 from pocketzo.runtime.errors import PocketzoError
-from pocketzo.runtime.files import parse_json
-from pocketzo.runtime.memory import estimate, head_bytes
-from pocketzo.runtime.replay import replay
+from pocketzo.runtime.limits.memory import estimate, head_bytes
+from pocketzo.runtime.system.files import parse_json
 from pocketzo.runtime.tasks import make_task
-from pocketzo.runtime.tokenizer import Tokenizer
+from pocketzo.runtime.tasks.data import Record, read_data
+from pocketzo.runtime.trajectory.replay import replay
 
 NUMBERS = [
     0.0, -0.0, 0.001, 1e-05, 1e-04, 1e16, 1e15, 123456789012345680.0, 9007199254740993.0, 5e-324, 2e-323, 1.5e-323,

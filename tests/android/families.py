@@ -28,7 +28,7 @@ BYTES = [f"<0x{b:02X}>" for b in range(256)]
 
 def corpus() -> list[str]:
     """What they are trained on."""
-    calibration = (ROOT / "toolkit/calibration.txt").read_text(encoding="utf-8").split("\n")
+    calibration = (ROOT / "toolkit/select/calibration.txt").read_text(encoding="utf-8").split("\n")
     return calibration + [text for text in texts.fixed() if len(text) < 500]
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 from pocketzo.runtime.bundle import Bundle
+from pocketzo.runtime.bundle.tokenizer import Tokenizer
 from pocketzo.runtime.config import TuneConfig
-from pocketzo.runtime.data import read_data
 from pocketzo.runtime.directions import philox_words
 from pocketzo.runtime.examples import Batch, Forward
+from pocketzo.runtime.run.tune import Job, tune
 from pocketzo.runtime.tasks import make_task, read_task
-from pocketzo.runtime.tokenizer import Tokenizer
-from pocketzo.runtime.tune import Job, tune
+from pocketzo.runtime.tasks.data import read_data
 
 from ..conftest import Silent
 

@@ -25,18 +25,18 @@ from typing import Any
 
 import numpy as np
 from pocketzo.runtime.bundle import Bundle, open_bundle
+from pocketzo.runtime.bundle.tokenizer import Tokenizer
 from pocketzo.runtime.config import TuneConfig
-from pocketzo.runtime.data import read_data
 from pocketzo.runtime.directions import directions
 from pocketzo.runtime.engines import open_engine
-from pocketzo.runtime.evaluate import Evaluation
 from pocketzo.runtime.label_head import LabelHead
 from pocketzo.runtime.loop import Step, updated
-from pocketzo.runtime.run_folder import RunFolder
+from pocketzo.runtime.run.run_folder import RunFolder
+from pocketzo.runtime.run.tune import Job, tune
 from pocketzo.runtime.tasks import make_task, read_task
-from pocketzo.runtime.tokenizer import Tokenizer
-from pocketzo.runtime.trajectory import Header, config_members
-from pocketzo.runtime.tune import Job, tune
+from pocketzo.runtime.tasks.data import read_data
+from pocketzo.runtime.trajectory.evaluation import Evaluation
+from pocketzo.runtime.trajectory.header import Header, config_members
 from pocketzo.toolkit.pipeline import ExportConfig, export_bundle
 
 from ..bundle.forge import as_before_engines, own_eps, read, write

@@ -14,8 +14,8 @@ import numpy as np
 import onnx
 from onnx import helper
 from pocketzo.runtime.bundle import open_bundle
+from pocketzo.runtime.bundle.manifest import seal
 from pocketzo.runtime.errors import PocketzoError
-from pocketzo.runtime.manifest import seal
 from safetensors.numpy import load_file, save
 
 from ..bundle.forge import edit, own_eps, read, replace

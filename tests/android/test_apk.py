@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pocketzo.toolkit import template
-from pocketzo.toolkit.apk import NATIVE_PAGE, PAGE, ZIP_LIMIT, ApkWriter, offset_of
-from pocketzo.toolkit.signing import PASSWORD
+from pocketzo.toolkit.android import template
+from pocketzo.toolkit.android.apk import NATIVE_PAGE, PAGE, ZIP_LIMIT, ApkWriter, offset_of
+from pocketzo.toolkit.android.signing import PASSWORD
 
 from ..conftest import ROOT
 from ..end_to_end.conftest import cli as cli  # the command line as a user meets it
@@ -72,8 +72,8 @@ def said(*command: object) -> str:
 @pytest.fixture(scope="session")
 def packaged(app: Path, tiny_bundle: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A package of a small bundle, and the bundle."""
-    from pocketzo.toolkit.package import package
-    from pocketzo.toolkit.signing import debug_key
+    from pocketzo.toolkit.android.package import package
+    from pocketzo.toolkit.android.signing import debug_key
 
     folder = tmp_path_factory.mktemp("packaged")
     with pytest.MonkeyPatch.context() as patch:
@@ -163,7 +163,7 @@ def test_no_method_above_api_26_but_where_it_is_asked_for(app):
 
 
 def test_two_packages_are_the_same_but_for_the_signature(app, tiny_bundle, tmp_path):
-    from pocketzo.toolkit.package import _write
+    from pocketzo.toolkit.android.package import _write
 
     digests = set()
     for name in ("one.apk", "two.apk"):
@@ -291,7 +291,7 @@ def test_command_says_what_is_wrong_with_a_key(package_command, tmp_path, monkey
 
 
 def test_command_says_how_to_get_the_app(cli, tiny_bundle, tmp_path, monkeypatch):
-    monkeypatch.setattr("pocketzo.toolkit.package.TEMPLATE", tmp_path / "none.apk")
+    monkeypatch.setattr("pocketzo.toolkit.android.package.TEMPLATE", tmp_path / "none.apk")
     done = cli("package", tiny_bundle.directory, "--out", tmp_path / "out.apk")
     assert done.code == 3
     assert "make apk" in done.err

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 from pocketzo.runtime.errors import BadInput
-from pocketzo.toolkit import chat_format
+from pocketzo.toolkit.android import chat_format
 from transformers.utils.chat_template_utils import render_jinja_template
 
 from tests.conftest import ROOT

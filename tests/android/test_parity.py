@@ -133,7 +133,8 @@ def test_the_other_language_goes_on(java, python, tiny_bundle, data, tmp_path, f
 
 
 def test_another_engine_version_does_not_go_on(java, tiny_bundle, data, tmp_path):
-    from pocketzo.runtime.trajectory import Header, Writer
+    from pocketzo.runtime.trajectory.header import Header
+    from pocketzo.runtime.trajectory.writer import Writer
 
     run = tmp_path / "run"
     good(java(*arguments(tiny_bundle, data, "classify", run, "--steps", 2)))

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pocketzo.runtime.bundle.tokenizer import Tokenizer
 from pocketzo.runtime.errors import BadInput
-from pocketzo.runtime.tokenizer import Tokenizer
+from pocketzo.toolkit.android.phone_tokenizer import BEHAVIORS, COMPONENTS, check, is_pattern
 from pocketzo.toolkit.checkpoint.gguf.pre_tokenizers import KINDS
-from pocketzo.toolkit.phone_tokenizer import BEHAVIORS, COMPONENTS, check, is_pattern
 from tokenizers import Regex
 from tokenizers import Tokenizer as Backend
 

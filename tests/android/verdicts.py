@@ -10,7 +10,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from pocketzo.toolkit.phone_tokenizer import COMPONENTS
+from pocketzo.toolkit.android.phone_tokenizer import COMPONENTS
 
 TEXT_PATTERN = {"String": "a"}
 ENDS = {"sep": ["b", 1], "cls": ["a", 0]}

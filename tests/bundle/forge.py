@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pocketzo.runtime.files import sha256
-from pocketzo.runtime.manifest import seal
+from pocketzo.runtime.bundle.manifest import seal
+from pocketzo.runtime.system.files import sha256
 
 
 def read(folder: Path) -> dict[str, Any]:

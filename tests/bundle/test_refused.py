@@ -11,10 +11,10 @@ import onnx
 import pytest
 from onnx import helper
 from pocketzo.runtime.bundle import open_bundle
+from pocketzo.runtime.bundle.tokenizer import Tokenizer
+from pocketzo.runtime.bundle.verify import verify
 from pocketzo.runtime.engines import open_engine
 from pocketzo.runtime.errors import BadInput
-from pocketzo.runtime.tokenizer import Tokenizer
-from pocketzo.runtime.verify import verify
 from safetensors.numpy import load_file, save
 
 from .forge import as_before_engines, edit, own_eps, replace

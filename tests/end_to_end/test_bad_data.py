@@ -121,9 +121,9 @@ def test_other_compressed_files_are_named(evaluate, content, name):
 def test_little_that_unpacks_to_very_much_fills_no_memory(tmp_path):
     import tracemalloc
 
-    from pocketzo.runtime.compressed import unpacked
     from pocketzo.runtime.errors import BadInput
-    from pocketzo.runtime.files import CHUNK
+    from pocketzo.runtime.system.files import CHUNK
+    from pocketzo.runtime.tasks.compressed import unpacked
 
     bomb = gzip.compress(bytes(1 << 20)) * 64
     assert len(unpacked(bomb, tmp_path, "data file", 64 << 20)) == 64 << 20

@@ -252,10 +252,10 @@ def test_numbers_serve_as_labels_where_the_task_has_them(tune):
 
 
 def test_empty_prompt(cli, tiny_bundle):
-    from pocketzo.runtime.data import Record
+    from pocketzo.runtime.bundle.tokenizer import Tokenizer
     from pocketzo.runtime.errors import BadInput
     from pocketzo.runtime.tasks.classify import Classify
-    from pocketzo.runtime.tokenizer import Tokenizer
+    from pocketzo.runtime.tasks.data import Record
 
     tokenizer = Tokenizer.open(tiny_bundle.directory / "tokenizer.json")
     tokenizer.prompt = tokenizer.continuation  # a tokenizer that puts nothing before a text
@@ -269,8 +269,8 @@ def test_training_file_does_not_validate(tune):
 
 
 def test_data_from_a_pipe_is_hashed_as_it_was_read(tmp_path):
-    from pocketzo.runtime.data import read_data
-    from pocketzo.runtime.files import sha256
+    from pocketzo.runtime.system.files import sha256
+    from pocketzo.runtime.tasks.data import read_data
 
     path = tmp_path / "train.jsonl"
     path.write_text('{"text": "a"}\n')

@@ -8,7 +8,7 @@ import os
 import stat
 
 import pytest
-from pocketzo.runtime.files import disk_errors
+from pocketzo.runtime.system.files import disk_errors
 
 from .conftest import refused
 from .test_export_resume import OPTIONS, work_of
@@ -53,7 +53,7 @@ def test_a_lock_that_another_process_has(cli, tiny_bundle, files, monkeypatch, n
 
 
 def test_run_whose_first_line_finds_no_room(cli, tiny_bundle, files, monkeypatch):
-    from pocketzo.runtime.trajectory import Writer
+    from pocketzo.runtime.trajectory.writer import Writer
 
     def full(self, content):
         with disk_errors(self._path):
@@ -94,7 +94,8 @@ def test_disk_that_fails_at_the_end_of_an_export_keeps_the_work(export, tmp_path
 
 
 def test_work_that_cannot_be_read_now_is_not_started_over(export, tmp_path, monkeypatch):
-    from pocketzo.toolkit import pipeline, work_folder
+    from pocketzo.toolkit import pipeline
+    from pocketzo.toolkit.work import work_folder
 
     with monkeypatch.context() as patched:
         patched.setattr(pipeline, "assemble", failing(errno.EIO))

@@ -10,9 +10,9 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 from pocketzo.export.engines import WRITERS, write_onnx
-from pocketzo.export.graph import build_step
+from pocketzo.export.onnx.graph import build_step
 from pocketzo.runtime.bundle import open_bundle
-from pocketzo.runtime.engines.onnx import OnnxEngine
+from pocketzo.runtime.engines.onnx.engine import OnnxEngine
 from pocketzo.runtime.errors import BadInput
 
 from ..conftest import make_checkpoint
@@ -112,7 +112,7 @@ def test_weights_are_the_same_to_both_engines(export, stand_in, tmp_path):
     one, _ = export()
     both, _ = export(*BOTH, name="both")
     assert contents(one)["weights.bin"] != contents(both)["weights.bin"]
-    from pocketzo.toolkit import store
+    from pocketzo.toolkit.quantize import store
 
     with pytest.MonkeyPatch.context() as patched:
         real = store.quantize
@@ -151,7 +151,7 @@ def test_verify_where_one_engine_is_not_installed(cli, export, stand_in, monkeyp
 
 
 def test_package_needs_a_graph_that_the_app_can_run(export, stand_in):
-    from pocketzo.toolkit.package import check_bundle
+    from pocketzo.toolkit.android.package import check_bundle
 
     bundle = open_bundle(export("--engine", "executorch")[0])
     with pytest.raises(BadInput, match=r"no graph for ONNX Runtime.*\(it has: executorch\)\. Export it with --engine"):
@@ -162,7 +162,7 @@ def test_package_needs_a_graph_that_the_app_can_run(export, stand_in):
 @pytest.mark.parametrize("share", [0.5, 1.5])
 def test_stopped_while_eps_is_fitted(cli, export, stand_in, tiny_checkpoint, monkeypatch, tmp_path, engines, share):
     """The second export measures only what the first did not, and the bundle is the same."""
-    from pocketzo.export import eps
+    from pocketzo.export.check import eps
 
     pairs, calls, real = len(eps.GRID) * eps.DIRECTIONS, 0, eps.mean_loss
     if share > len(engines) / 2:

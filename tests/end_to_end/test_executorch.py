@@ -9,7 +9,7 @@ import signal
 import subprocess
 
 import pytest
-from pocketzo.runtime.engines.executorch import ExecuTorchEngine
+from pocketzo.runtime.engines.executorch.engine import ExecuTorchEngine
 
 from ..torture.kill import POCKETZO
 from .conftest import LINES, refused

@@ -38,16 +38,16 @@ def work_of(out: Path) -> Path:
 
 
 STAGES = {
-    "forward": ("pocketzo.toolkit.sensitivity.SensitivityPass._forward", 1, "goes on after layer 0"),
-    "backward": ("pocketzo.toolkit.sensitivity.SensitivityPass._backward", 1, "goes on backwards after layer 1"),
-    "weights": ("pocketzo.toolkit.store.Storing._store", 2, "goes on after weights of layer 0"),
+    "forward": ("pocketzo.toolkit.select.sensitivity.SensitivityPass._forward", 1, "goes on after layer 0"),
+    "backward": ("pocketzo.toolkit.select.sensitivity.SensitivityPass._backward", 1, "goes on backwards after layer 1"),
+    "weights": ("pocketzo.toolkit.quantize.store.Storing._store", 2, "goes on after weights of layer 0"),
     "golden vectors": (
         "pocketzo.toolkit.pipeline.golden_vectors",
         0,
         "goes on after weights of layer model.norm.weight",
     ),
     "graph": ("pocketzo.toolkit.pipeline.assemble", 0, "goes on after weights"),
-    "eps": ("pocketzo.export.eps.mean_loss", 20, "goes on after weights"),
+    "eps": ("pocketzo.export.check.eps.mean_loss", 20, "goes on after weights"),
     "publishing": ("pocketzo.toolkit.pipeline.publish", 0, "goes on after weights"),
 }
 
@@ -185,7 +185,7 @@ def test_work_of_another_export_is_not_used(cli, tiny_checkpoint, tmp_path, stop
 
 
 def test_two_exports_to_one_place(cli, tiny_checkpoint, tmp_path):
-    from pocketzo.toolkit.work_folder import WorkFolder
+    from pocketzo.toolkit.work.work_folder import WorkFolder
 
     with WorkFolder(work_of(tmp_path / "out"), "another"):
         done = cli("export", tiny_checkpoint, "--out", tmp_path / "out", *OPTIONS)
@@ -194,7 +194,7 @@ def test_two_exports_to_one_place(cli, tiny_checkpoint, tmp_path):
 
 
 def test_disk_without_room_is_refused_before_the_work(cli, tiny_checkpoint, tmp_path, monkeypatch):
-    from pocketzo.toolkit import room
+    from pocketzo.toolkit.work import disk as room
 
     monkeypatch.setattr(room, "FLOAT", 1e9)
     done = cli("export", tiny_checkpoint, "--out", tmp_path / "out", *OPTIONS)

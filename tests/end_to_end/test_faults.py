@@ -7,8 +7,8 @@ import resource
 
 import numpy as np
 import pytest
-from pocketzo.runtime import memory
-from pocketzo.runtime.engines.onnx import OnnxEngine
+from pocketzo.runtime.engines.onnx.engine import OnnxEngine
+from pocketzo.runtime.limits import memory
 
 from .conftest import refused
 from .test_flow import tune_arguments

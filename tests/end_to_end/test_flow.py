@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from pocketzo.runtime.files import sha256
+from pocketzo.runtime.system.files import sha256
 
 POCKETZO = Path(sys.executable).with_name("pocketzo")
 

@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from pocketzo.runtime.data import read_data
-from pocketzo.runtime.memory import estimate
+from pocketzo.runtime.bundle.tokenizer import NAME, Tokenizer
+from pocketzo.runtime.limits.memory import estimate
+from pocketzo.runtime.run.tune import encoded
 from pocketzo.runtime.tasks import make_task
-from pocketzo.runtime.tokenizer import NAME, Tokenizer
-from pocketzo.runtime.tune import encoded
+from pocketzo.runtime.tasks.data import read_data
 
 TASK = {
     "kind": "classify",

@@ -71,9 +71,11 @@ def test_export_for_executorch_with_a_broken_package_does_not_begin(broken, tmp_
 
 
 def test_export_for_executorch_without_it_does_not_begin(cli, tmp_path, monkeypatch):
-    monkeypatch.delitem(sys.modules, "pocketzo.export.executorch", raising=False)
+    monkeypatch.delitem(sys.modules, "pocketzo.export.executorch.writer", raising=False)
     monkeypatch.setitem(sys.modules, "executorch", None)
-    for name in [name for name in sys.modules if name.startswith(("executorch.", "pocketzo.export.lowering"))]:
+    for name in [
+        name for name in sys.modules if name.startswith(("executorch.", "pocketzo.export.executorch.lowering"))
+    ]:
         monkeypatch.delitem(sys.modules, name)
     done = cli("export", "/no/such/folder", "--out", tmp_path / "out", "--engine", "executorch")
     refused(done, "--engine executorch: the package executorch is missing: pip install", "[host,executorch]", code=2)

@@ -8,13 +8,13 @@ import shutil
 import numpy as np
 import pytest
 from pocketzo.runtime.bundle import open_bundle
-from pocketzo.runtime.data import read_data
+from pocketzo.runtime.bundle.tokenizer import Tokenizer
 from pocketzo.runtime.directions import permutation
 from pocketzo.runtime.engines import open_engine
-from pocketzo.runtime.fit_head import fitted_head
-from pocketzo.runtime.replay import replay
+from pocketzo.runtime.run.fit_head import fitted_head
 from pocketzo.runtime.tasks import make_task
-from pocketzo.runtime.tokenizer import Tokenizer
+from pocketzo.runtime.tasks.data import read_data
+from pocketzo.runtime.trajectory.replay import replay
 from safetensors.numpy import load_file, save
 
 from .conftest import refused

@@ -9,7 +9,7 @@ import shutil
 import numpy as np
 import pytest
 from pocketzo.runtime.label_head import LabelHead
-from pocketzo.runtime.trajectory import Writer
+from pocketzo.runtime.trajectory.writer import Writer
 
 from ..torture.kill import kill_and_resume
 from .conftest import refused
@@ -67,7 +67,7 @@ def stopped_after(cli, arguments, steps):
     import os
     import signal
 
-    from pocketzo.runtime.engines.onnx import OnnxEngine
+    from pocketzo.runtime.engines.onnx.engine import OnnxEngine
 
     left, original = [steps], OnnxEngine.forward
 
@@ -151,7 +151,7 @@ def test_stopped_while_the_label_head_is_fitted(cli, go, tiny_bundle, files, who
     import os
     import signal
 
-    from pocketzo.runtime import fit_head
+    from pocketzo.runtime.run import fit_head
 
     original = fit_head.passes
 

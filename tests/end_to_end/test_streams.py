@@ -101,7 +101,7 @@ def test_closed_or_full_standard_error(named):
 def test_closed_streams_do_not_end_up_in_files(named, files):
     """A file that is opened gets the lowest number that is free; what a library prints must not go into it."""
     code = (
-        "import os, sys\nfrom pocketzo.toolkit import cli\nfrom pocketzo.runtime.trajectory import Writer\n"
+        "import os, sys\nfrom pocketzo.toolkit import cli\nfrom pocketzo.runtime.trajectory.writer import Writer\n"
         "step = Writer.step\ndef printing(self, *rest):\n os.write(2, b'print')\n step(self, *rest)\n"
         "Writer.step = printing\ncli.main()"
     )

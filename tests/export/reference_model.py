@@ -14,8 +14,8 @@ import numpy as np
 import onnx
 import torch
 from onnx.external_data_helper import load_external_data_for_model
-from pocketzo.export.layerwise import Layerwise
-from pocketzo.export.layout import Layout, SensitiveLayer
+from pocketzo.export.model.layerwise import Layerwise
+from pocketzo.export.weights.layout import Layout, SensitiveLayer
 from pocketzo.runtime.bundle import Bundle
 from pocketzo.toolkit.checkpoint import find_source, load_whole
 from safetensors.numpy import load_file

@@ -11,7 +11,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from pocketzo.export.reference import reference_nll, torch_nll, values_in_place
+from pocketzo.export.model.reference import reference_nll, torch_nll, values_in_place
 from pocketzo.runtime.bundle import open_bundle
 from pocketzo.runtime.directions import directions
 from pocketzo.runtime.engines import open_engine

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from pocketzo.export.eps import GRID, best_eps
-from pocketzo.export.reference import value_gradient, values_in_place
+from pocketzo.export.check.eps import GRID, best_eps
+from pocketzo.export.model.reference import value_gradient, values_in_place
+from pocketzo.runtime.bundle.manifest import EpsPoint
 from pocketzo.runtime.loop import mean_loss
-from pocketzo.runtime.manifest import EpsPoint
 
 from .reference_model import bundle_layout, dequantized_model, layerwise_of
 from .test_artifact import real_batch

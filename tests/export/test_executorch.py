@@ -22,9 +22,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from pocketzo.export.contents import Contents
-from pocketzo.export.dequantized import Dequantized
 from pocketzo.export.engines import WRITERS
-from pocketzo.export.reference import reference_nll, values_in_place
+from pocketzo.export.model.reference import reference_nll, values_in_place
+from pocketzo.export.weights.dequantized import Dequantized
 from pocketzo.runtime.bundle import Bundle
 from pocketzo.runtime.errors import BadInput
 from pocketzo.runtime.examples import Batch
@@ -38,11 +38,11 @@ from .test_graph import FAMILIES
 REASON = "needs ExecuTorch: pip install 'pocketzo[executorch]'"
 pytest.importorskip("executorch", reason=REASON)
 pytest.importorskip("torchao", reason=REASON)
-from pocketzo.export import planned_memory, xnn_product  # noqa: E402
-from pocketzo.export.executorch import write_step  # noqa: E402
-from pocketzo.export.planned_memory import WORDS, corners, graph_bounds  # noqa: E402
-from pocketzo.export.step_module import Step  # noqa: E402
-from pocketzo.runtime.engines.executorch import ExecuTorchEngine  # noqa: E402
+from pocketzo.export.executorch import planned_memory, xnn_product  # noqa: E402
+from pocketzo.export.executorch.planned_memory import WORDS, corners, graph_bounds  # noqa: E402
+from pocketzo.export.executorch.step_module import Step  # noqa: E402
+from pocketzo.export.executorch.writer import write_step  # noqa: E402
+from pocketzo.runtime.engines.executorch.engine import ExecuTorchEngine  # noqa: E402
 
 SCOPES = ("channels", "weights")
 CASES = {

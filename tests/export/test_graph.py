@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from pocketzo.export.reference import reference_nll
+from pocketzo.export.model.reference import reference_nll
 from pocketzo.runtime.bundle import open_bundle
 from pocketzo.runtime.engines import open_engine
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from pocketzo.export.dequantized import Dequantized
-from pocketzo.export.layerwise import Layerwise
-from pocketzo.export.layout import Layout, SensitiveLayer
-from pocketzo.export.reference import layerwise_nll, reference_nll
-from pocketzo.export.weights_file import WeightsFile
+from pocketzo.export.model.layerwise import Layerwise
+from pocketzo.export.model.reference import layerwise_nll, reference_nll
+from pocketzo.export.weights.dequantized import Dequantized
+from pocketzo.export.weights.layout import Layout, SensitiveLayer
+from pocketzo.export.weights.weights_file import WeightsFile
 from pocketzo.toolkit.checkpoint import find_source, load_whole, open_checkpoint
 
 from ..conftest import make_checkpoint

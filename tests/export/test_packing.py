@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
-from pocketzo.export.packing import Quantized, Rounded
+from pocketzo.export.weights.packing import Quantized, Rounded
 
 
 def random_weight(rows: int, columns: int, group: int, seed: int = 0, bits: int = 4) -> Quantized:

@@ -1,8 +1,8 @@
 """The window of eps: where a curve says that a projected gradient is worth its passes."""
 
 import pytest
-from pocketzo.runtime.eps_window import TRUSTED, warning, window
-from pocketzo.runtime.manifest import EpsPoint, Estimator
+from pocketzo.runtime.bundle.manifest import EpsPoint, Estimator
+from pocketzo.runtime.limits.eps_window import TRUSTED, warning, window
 
 
 def curve(*errors: float) -> list[EpsPoint]:

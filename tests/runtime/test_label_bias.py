@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pocketzo.runtime.bundle.values_file import METADATA, ValuesFile, read_values, write_values
 from pocketzo.runtime.config import TuneConfig
 from pocketzo.runtime.errors import BadInput
 from pocketzo.runtime.examples import Batch, Forward
-from pocketzo.runtime.files import write_tensors
 from pocketzo.runtime.label_bias import PRIOR, fit, losses
 from pocketzo.runtime.loop import State, zo_step
+from pocketzo.runtime.system.files import write_tensors
 from pocketzo.runtime.tuned import Tuned
-from pocketzo.runtime.values_file import METADATA, ValuesFile, read_values, write_values
 
 ANSWERS = np.tile([0, 1, 1, 2], 10)
 

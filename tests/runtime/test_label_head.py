@@ -9,19 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pocketzo.runtime import label_bias
 from pocketzo.runtime.batches import epoch_batches
+from pocketzo.runtime.bundle.values_file import METADATA, read_values, write_values
 from pocketzo.runtime.config import TuneConfig
 from pocketzo.runtime.directions import permutation
 from pocketzo.runtime.errors import BadInput
-from pocketzo.runtime.evaluate import evaluate
 from pocketzo.runtime.examples import Batch, Example, Forward
-from pocketzo.runtime.files import write_tensors
-from pocketzo.runtime.fit_head import check_head, fitted_head, head_indices
 from pocketzo.runtime.label_head import PRIOR, LabelHead, decode, fit
 from pocketzo.runtime.loop import State, Step, zo_step
-from pocketzo.runtime.replay import replay
-from pocketzo.runtime.trajectory import Header, Writer, config_members
+from pocketzo.runtime.run.evaluate import evaluate
+from pocketzo.runtime.run.fit_head import check_head, fitted_head, head_indices
+from pocketzo.runtime.system.files import write_tensors
+from pocketzo.runtime.trajectory.header import Header, config_members
+from pocketzo.runtime.trajectory.replay import replay
+from pocketzo.runtime.trajectory.writer import Writer
 from pocketzo.runtime.tuned import Tuned
-from pocketzo.runtime.values_file import METADATA, read_values, write_values
 
 
 def examples(seed=0, count=200, width=12, words=3):

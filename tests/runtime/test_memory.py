@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from pocketzo.runtime.cgroups import left_bytes
-from pocketzo.runtime.memory import available_bytes
+from pocketzo.runtime.limits.cgroups import left_bytes
+from pocketzo.runtime.limits.memory import available_bytes
 
 V2, V1 = "sys/fs/cgroup", "sys/fs/cgroup/memory"
 

@@ -7,10 +7,10 @@ import shutil
 
 import numpy as np
 import pytest
-from pocketzo.runtime.data import Record
 from pocketzo.runtime.engines import open_engine
 from pocketzo.runtime.errors import BadInput
-from pocketzo.runtime.evaluate import evaluate
+from pocketzo.runtime.run.evaluate import evaluate
+from pocketzo.runtime.tasks.data import Record
 from pocketzo.runtime.tuned import Tuned
 from transformers import AutoTokenizer
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from pocketzo.runtime.data import DataSet, Record
+from pocketzo.runtime.bundle.tokenizer import Tokenizer
 from pocketzo.runtime.engines import open_engine
 from pocketzo.runtime.errors import BadInput
-from pocketzo.runtime.evaluate import Evaluation, evaluate
+from pocketzo.runtime.run.evaluate import evaluate
+from pocketzo.runtime.run.tune import encoded
 from pocketzo.runtime.tasks import make_task
-from pocketzo.runtime.tokenizer import Tokenizer
-from pocketzo.runtime.tune import encoded
+from pocketzo.runtime.tasks.data import DataSet, Record
+from pocketzo.runtime.trajectory.evaluation import Evaluation
 from pocketzo.runtime.tuned import Tuned
 from transformers import AutoTokenizer
 

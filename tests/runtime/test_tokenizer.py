@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from pocketzo.runtime.tokenizer import Tokenizer
+from pocketzo.runtime.bundle.tokenizer import Tokenizer
 from tokenizers import Tokenizer as Backend
 from tokenizers import models
 from tokenizers.processors import BertProcessing, ByteLevel, PostProcessor, RobertaProcessing, Sequence

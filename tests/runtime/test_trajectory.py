@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pocketzo.runtime.config import TuneConfig
 from pocketzo.runtime.errors import BadInput
-from pocketzo.runtime.evaluate import Evaluation
 from pocketzo.runtime.loop import Step
-from pocketzo.runtime.trajectory import Header, Reader, Writer, config_members
+from pocketzo.runtime.trajectory.evaluation import Evaluation
+from pocketzo.runtime.trajectory.header import Header, config_members
+from pocketzo.runtime.trajectory.reader import Reader
+from pocketzo.runtime.trajectory.writer import Writer
 
 PATH = Path("trajectory.jsonl")
 FLOAT = st.floats(allow_nan=False, allow_infinity=False)

@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from pocketzo.export.reference import values_in_place
+from pocketzo.export.model.reference import values_in_place
 from pocketzo.runtime.engines import open_engine
 from pocketzo.runtime.errors import BadInput
-from pocketzo.toolkit.calibration import held_out, windows
 from pocketzo.toolkit.checkpoint import Source, find_source, load_whole, open_checkpoint
 from pocketzo.toolkit.checkpoint.tensors import StoredTensors
 from pocketzo.toolkit.independent import LIMIT, TOKENS, check_reading, llama
 from pocketzo.toolkit.pipeline import ExportConfig, export_bundle
 from pocketzo.toolkit.price import artifact_nll, checkpoint_nll
+from pocketzo.toolkit.select.calibration import held_out, windows
 from safetensors.torch import load_file, save_file
 
 from ..conftest import Silent, make_checkpoint
@@ -123,7 +123,7 @@ def test_price_is_the_nll_of_the_dequantized_weights(tiny_checkpoint, tiny_bundl
 
 def test_text_that_is_held_out_is_none_that_sensitivity_saw(tiny_checkpoint, tmp_path):
     text = tmp_path / "text.txt"
-    text.write_text((Path(__file__).parents[2] / "toolkit/calibration.txt").read_text(encoding="utf-8")[:600])
+    text.write_text((Path(__file__).parents[2] / "toolkit/select/calibration.txt").read_text(encoding="utf-8")[:600])
     config = ExportConfig(density=0.02, windows=8, window_tokens=64, calibration=text)
     made = export_bundle(str(tiny_checkpoint), tmp_path / "out", config, None, False, Silent())
     assert made is not None
@@ -141,7 +141,7 @@ def test_held_out_text_has_no_token_that_the_model_lacks(checkpoint):
     tokenizer = open_checkpoint(find_source(str(checkpoint))).tokenizer
     tokenizer.backend.add_special_tokens(["[PAD]"])
     beyond = tokenizer.backend.token_to_id("[PAD]")
-    words = (Path(__file__).parents[2] / "toolkit/calibration.txt").read_text(encoding="utf-8").split()
+    words = (Path(__file__).parents[2] / "toolkit/select/calibration.txt").read_text(encoding="utf-8").split()
     text = " ".join([*words[:150], "[PAD]", *words[150:1500]])
     _, calibration = windows(text, "text", tokenizer, 2, 64, beyond)
     every, without = (held_out(text, tokenizer, calibration, 64, most) for most in (beyond + 1, beyond))

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pocketzo.runtime.errors import BadInput
-from pocketzo.toolkit.mask import Rule, add_layers
-from pocketzo.toolkit.mask import choose_mask as choose_from_statistics
+from pocketzo.toolkit.select.mask import Rule, add_layers
+from pocketzo.toolkit.select.mask import choose_mask as choose_from_statistics
 
 
 def statistics(seed: int, shapes: list[tuple[int, int]]) -> dict[str, torch.Tensor]:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pocketzo.toolkit.quantize import quantize
+from pocketzo.toolkit.quantize.quantize import quantize
 
 
 def weighted_error(weight, f, dequantized):
@@ -69,7 +69,7 @@ def test_row_chunks_give_what_one_piece_gives(monkeypatch):
     torch.manual_seed(0)
     weight, f = torch.randn(10, 64), torch.rand(64)
     whole = quantize(weight, f, 32).dequantize()
-    monkeypatch.setattr("pocketzo.toolkit.quantize.CHUNK", 200)
+    monkeypatch.setattr("pocketzo.toolkit.quantize.quantize.CHUNK", 200)
     np.testing.assert_array_equal(quantize(weight, f, 32).dequantize(), whole)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from pocketzo.toolkit.rounding import outlier_channels, rounded
+from pocketzo.toolkit.quantize.rounding import outlier_channels, rounded
 
 
 def test_outliers_are_the_channels_with_the_largest_mean_squares():

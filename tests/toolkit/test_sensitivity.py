@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from pocketzo.export.layerwise import Layerwise
+from pocketzo.export.model.layerwise import Layerwise
 from pocketzo.runtime.errors import BadInput
 from pocketzo.toolkit.checkpoint import find_source, load_whole, open_checkpoint
-from pocketzo.toolkit.mask import Rule, add_layers, choose_mask
-from pocketzo.toolkit.processes import Processes
-from pocketzo.toolkit.sensitivity import SensitivityPass
-from pocketzo.toolkit.work_folder import WorkFolder
+from pocketzo.toolkit.select.mask import Rule, add_layers, choose_mask
+from pocketzo.toolkit.select.processes import Processes
+from pocketzo.toolkit.select.sensitivity import SensitivityPass
+from pocketzo.toolkit.work.work_folder import WorkFolder
 
 from ..conftest import make_checkpoint
 
@@ -26,7 +26,7 @@ FAMILIES = {
 @pytest.fixture(autouse=True)
 def exact(monkeypatch):
     """fp32 products, as in what the pass is compared with."""
-    monkeypatch.setattr("pocketzo.toolkit.sensitivity.PRECISION", "highest")
+    monkeypatch.setattr("pocketzo.toolkit.select.sensitivity.PRECISION", "highest")
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -118,7 +118,7 @@ def test_a_pass_that_was_stopped_anywhere_goes_on(tiny_checkpoint, tmp_path):
 
 
 def test_only_one_blocks_weights_are_loaded_and_only_a_piece_of_a_gradient(tiny_checkpoint, tmp_path, monkeypatch):
-    from pocketzo.toolkit import sensitivity
+    from pocketzo.toolkit.select import sensitivity
 
     opened = open_checkpoint(find_source(str(tiny_checkpoint)))
     pieces, real = [], torch.mm

@@ -19,10 +19,10 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["pocketzo"]):
+    from pocketzo.runtime.bundle.manifest import read_manifest, seal
+    from pocketzo.runtime.bundle.onnx_references import read_references
     from pocketzo.runtime.errors import PocketzoError
-    from pocketzo.runtime.manifest import read_manifest, seal
-    from pocketzo.runtime.onnx_references import read_references
-    from pocketzo.runtime.trajectory import Reader
+    from pocketzo.runtime.trajectory.reader import Reader
 
 FOLDER = Path(tempfile.mkdtemp(prefix="pocketzo-fuzz-"))
 BEGIN = b'{"format": "pocketzo-bundle", "schema_version": 1, '

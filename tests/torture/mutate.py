@@ -25,9 +25,9 @@ from pathlib import Path
 from typing import Any
 
 from pocketzo.runtime.bundle import open_bundle
+from pocketzo.runtime.bundle.verify import verify
 from pocketzo.runtime.engines import open_engine
 from pocketzo.runtime.errors import PocketzoError
-from pocketzo.runtime.verify import verify
 
 from ..bundle import forge
 

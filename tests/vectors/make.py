@@ -12,11 +12,12 @@ from pocketzo.runtime import label_bias, label_head
 from pocketzo.runtime.batches import epoch_batches
 from pocketzo.runtime.config import TuneConfig
 from pocketzo.runtime.directions import directions, philox_words
-from pocketzo.runtime.evaluate import Evaluation
 from pocketzo.runtime.examples import Forward
 from pocketzo.runtime.label_head import LabelHead
 from pocketzo.runtime.loop import State, Step, mean_loss, updated
-from pocketzo.runtime.trajectory import Header, Writer, config_members
+from pocketzo.runtime.trajectory.evaluation import Evaluation
+from pocketzo.runtime.trajectory.header import Header, config_members
+from pocketzo.runtime.trajectory.writer import Writer
 from pocketzo.runtime.tuned import Tuned
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pocketzo.export.decoder import Decoder, read_decoder
-from pocketzo.export.layerwise import TensorOf, rotary_embedding
+from pocketzo.export.model.decoder import Decoder, read_decoder
+from pocketzo.export.model.layerwise import TensorOf, rotary_embedding
 from pocketzo.runtime.errors import bad_input
 
 from .folder import read_folder

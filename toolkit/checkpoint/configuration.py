@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pocketzo.export.decoder import ROPE_TYPES
+from pocketzo.export.model.decoder import ROPE_TYPES
 from pocketzo.runtime.errors import bad_input
 
 ABOUT = re.compile(
@@ -23,7 +23,7 @@ READ = {
     "rope_theta", "rope_scaling", "rope_parameters",
     "sliding_window", "use_sliding_window", "max_window_layers",
 }  # fmt: skip
-"""read by export/decoder.py, or by transformers' rotary embedding, whose frequencies it takes"""
+"""read by export/model/decoder.py, or by transformers' rotary embedding, whose frequencies it takes"""
 ROPE_READ = {
     "rope_type", "type", "rope_theta", "factor", "original_max_position_embeddings",
     "attention_factor", "beta_fast", "beta_slow", "mscale", "mscale_all_dim", "truncate",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pocketzo.export.decoder import check_family
-from pocketzo.export.layerwise import skeleton
+from pocketzo.export.model.decoder import check_family
+from pocketzo.export.model.layerwise import skeleton
 from pocketzo.runtime.errors import bad_input
-from pocketzo.runtime.files import read_json
+from pocketzo.runtime.system.files import read_json
 
 from .configuration import check_configuration
 from .parts import Parts

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pocketzo.export.decoder import check_model_type
+from pocketzo.export.model.decoder import check_model_type
 from pocketzo.runtime.errors import bad_input
-from pocketzo.runtime.files import read_json
+from pocketzo.runtime.system.files import read_json
 
 from .refused import check_no_adapter, check_not_quantized, check_real_file
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from pocketzo.export.layerwise import TensorOf
+from pocketzo.export.model.layerwise import TensorOf
 
 from .tokenizer import ModelTokenizer
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pocketzo.runtime.errors import BadInput, bad_input
-from pocketzo.runtime.files import open_regular, read_json
+from pocketzo.runtime.system.files import open_regular, read_json
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTERS = (ADAPTER_CONFIG, "adapter_model.safetensors", "adapter_model.bin", "adapters.safetensors", "adapters.npz")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pocketzo.runtime.errors import bad_input
-from pocketzo.runtime.files import combined_sha256
+from pocketzo.runtime.system.files import combined_sha256
 
 from .folder_files import check_folder, weight_files
 from .gguf.files import all_parts, check_magic, only_model

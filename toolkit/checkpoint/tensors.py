@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pocketzo.export.layerwise import EMBEDDING, HEAD
+from pocketzo.export.model.layerwise import EMBEDDING, HEAD
 from pocketzo.runtime.errors import bad_input
 from safetensors import safe_open
 

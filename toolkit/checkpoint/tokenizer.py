@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pocketzo.runtime.errors import bad_input
-from pocketzo.runtime.files import decode_text, read_file, read_json
+from pocketzo.runtime.system.files import decode_text, read_file, read_json
 from tokenizers import Tokenizer
 
 from .whole import first_line

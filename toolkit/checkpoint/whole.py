@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from pocketzo.export.decoder import check_family
-from pocketzo.export.layerwise import rotary_embedding, skeleton
+from pocketzo.export.model.decoder import check_family
+from pocketzo.export.model.layerwise import rotary_embedding, skeleton
 from pocketzo.runtime.errors import BadInput, PocketzoError, bad_input
 
 from .tensors import StoredTensors

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 from pocketzo.runtime.errors import DiskFull, PocketzoError, UsageError
-from pocketzo.runtime.packages import unusable
+from pocketzo.runtime.system.packages import unusable
 
 from .streams import tell
 

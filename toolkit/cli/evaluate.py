@@ -29,10 +29,10 @@ def evaluate(
     from dataclasses import asdict
 
     import numpy as np
-    from pocketzo.runtime.data import read_data
     from pocketzo.runtime.engines import open_engine
-    from pocketzo.runtime.evaluate import evaluate as run_evaluate
-    from pocketzo.runtime.tune import encoded
+    from pocketzo.runtime.run.evaluate import evaluate as run_evaluate
+    from pocketzo.runtime.run.tune import encoded
+    from pocketzo.runtime.tasks.data import read_data
     from pocketzo.runtime.tuned import Tuned
 
     from .opening import open_with_task

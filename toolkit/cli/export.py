@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pocketzo.runtime.bundle import Bundle
-    from pocketzo.runtime.verify import Verdict
+    from pocketzo.runtime.bundle.verify import Verdict
 
 EXAMPLES = """Examples:\n
   pocketzo export ./SmolLM2-135M --out smol.pocketzo\n
@@ -87,8 +87,8 @@ def export(
 ) -> None:
     """Make a bundle: measure sensitivity, choose what to tune, quantize the rest, build the forward-only graph."""
     from pocketzo.runtime.errors import UsageError
-    from pocketzo.runtime.names import valid_name
-    from pocketzo.runtime.packages import needed
+    from pocketzo.runtime.system.names import valid_name
+    from pocketzo.runtime.system.packages import needed
     from pocketzo.runtime.tasks import read_task
 
     engines = _engines(engine)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from pocketzo.runtime.manifest import Estimator, Graph, Manifest
-    from pocketzo.runtime.memory import Estimate
+    from pocketzo.runtime.bundle.manifest import Estimator, Graph, Manifest
+    from pocketzo.runtime.limits.memory import Estimate
     from rich.table import Table
 
 from .common import Debug, Json, percent, size
@@ -29,7 +29,7 @@ def inspect(
 ) -> None:
     """Show what a bundle holds: model, tuned values by layer, sensitivity, sizes, and the memory a run needs."""
     from pocketzo.runtime.bundle import open_bundle
-    from pocketzo.runtime.memory import estimate
+    from pocketzo.runtime.limits.memory import estimate
     from rich.console import Console
     from rich.table import Table
 
@@ -164,7 +164,7 @@ def _curve(engine: str, estimator: Estimator) -> Table:
 
 def _perturbation(estimator: Estimator) -> str:
     """The chosen eps, the window in which one can be trusted, and the best correlation that the artifact reaches."""
-    from pocketzo.runtime.eps_window import window
+    from pocketzo.runtime.limits.eps_window import window
 
     if not estimator.eps_curve:
         return f"eps {estimator.eps:g}"

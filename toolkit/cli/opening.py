@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from pocketzo.runtime.bundle import Bundle, open_bundle
+from pocketzo.runtime.bundle.tokenizer import NAME, Tokenizer
 from pocketzo.runtime.errors import UsageError
 from pocketzo.runtime.tasks import Task, make_task, read_task
-from pocketzo.runtime.tokenizer import NAME, Tokenizer
 
 
 def open_checked(bundle: Path, quiet: bool) -> Bundle:

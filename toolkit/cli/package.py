@@ -35,10 +35,10 @@ def package(
     """Build a signed Android app that holds the bundle: install it and tune on the phone."""
     from pocketzo.runtime.errors import UsageError
 
-    from ..package import check_request, total_bytes
-    from ..package import package as make
-    from ..signing import debug_key, given_key
-    from ..template import ABIS
+    from ..android.package import check_request, total_bytes
+    from ..android.package import package as make
+    from ..android.signing import debug_key, given_key
+    from ..android.template import ABIS
     from .opening import open_checked
     from .progress import PackageBar
 

@@ -6,8 +6,8 @@ import time
 from types import TracebackType
 from typing import Self
 
-from pocketzo.runtime.evaluate import Evaluation
 from pocketzo.runtime.loop import Step
+from pocketzo.runtime.trajectory.evaluation import Evaluation
 from rich.console import Console
 from rich.progress import (
     BarColumn,

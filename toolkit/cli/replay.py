@@ -23,8 +23,8 @@ def replay(
     debug: Debug = False,
 ) -> None:
     """Recompute a run's values without the model, and say whether its files hold the same bits."""
-    from pocketzo.runtime.audit import audit
     from pocketzo.runtime.errors import BadInput
+    from pocketzo.runtime.run.audit import audit
 
     from .opening import open_checked
 

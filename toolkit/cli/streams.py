@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 from pocketzo.runtime.errors import PocketzoError
-from pocketzo.runtime.names import valid_text
+from pocketzo.runtime.system.names import valid_text
 
 
 class OutputFailed(PocketzoError):

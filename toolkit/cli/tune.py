@@ -57,12 +57,12 @@ def tune(
 
     from dataclasses import asdict
 
-    from pocketzo.runtime.data import read_data
     from pocketzo.runtime.engines import open_engine
     from pocketzo.runtime.errors import UsageError
-    from pocketzo.runtime.run_folder import check_run_folder
-    from pocketzo.runtime.tune import Job
-    from pocketzo.runtime.tune import tune as run_tune
+    from pocketzo.runtime.run.run_folder import check_run_folder
+    from pocketzo.runtime.run.tune import Job
+    from pocketzo.runtime.run.tune import tune as run_tune
+    from pocketzo.runtime.tasks.data import read_data
 
     from .opening import open_with_task
     from .progress import TuneBars
@@ -99,9 +99,9 @@ def _resumed(run: Path, given: TuneConfig, context: typer.Context) -> TuneConfig
     """The settings of the run in `run`, where the command line does not name another."""
     from dataclasses import replace
 
-    from pocketzo.runtime.files import open_regular
-    from pocketzo.runtime.run_folder import TRAJECTORY
-    from pocketzo.runtime.trajectory import Reader
+    from pocketzo.runtime.run.run_folder import TRAJECTORY
+    from pocketzo.runtime.system.files import open_regular
+    from pocketzo.runtime.trajectory.reader import Reader
 
     path = run / TRAJECTORY
     with open_regular(path, "trajectory") as f:

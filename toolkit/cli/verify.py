@@ -24,9 +24,9 @@ def verify(
     debug: Debug = False,
 ) -> None:
     """Check every file's hash, then run the golden vectors on each engine."""
+    from pocketzo.runtime.bundle.verify import verify as run_golden
     from pocketzo.runtime.engines import open_engine
     from pocketzo.runtime.errors import BadInput, UsageError
-    from pocketzo.runtime.verify import verify as run_golden
 
     from .opening import open_checked
 

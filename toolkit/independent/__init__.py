@@ -9,10 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from pocketzo.export.layerwise import Layerwise
-from pocketzo.export.reference import sequence_nll
+from pocketzo.export.model.layerwise import Layerwise
+from pocketzo.export.model.reference import sequence_nll
+from pocketzo.runtime.bundle.manifest import Reading
 from pocketzo.runtime.errors import bad_input
-from pocketzo.runtime.manifest import Reading
 
 from ..checkpoint import Checkpoint
 from .folder import transformers_nll

@@ -4,6 +4,7 @@ optimum-cli imports this file whenever it starts, whatever it is asked for: noth
 """
 
 from optimum.commands.export.base import ExportCommand
-from pocketzo.toolkit.cli.optimum import PocketzoExportCommand
+
+from ..cli.optimum import PocketzoExportCommand
 
 REGISTER_COMMANDS = [(PocketzoExportCommand, ExportCommand)]

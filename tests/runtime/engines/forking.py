@@ -72,7 +72,7 @@ def serve() -> None:
     """Fork for every request until the socket closes."""
     import torch  # noqa: F401
     from executorch.extension.pybindings import _C  # noqa: F401
-    from pocketzo.runtime.engines import executorch_child
+    from pocketzo.runtime.engines.executorch import program as executorch_child
 
     connection = socket.socket(fileno=os.dup(0))
     while True:

@@ -8,7 +8,7 @@ import sys
 import time
 
 import numpy as np
-from pocketzo.runtime.engines import executorch_child
+from pocketzo.runtime.engines.executorch import program as executorch_child
 
 from . import tiny
 

@@ -11,8 +11,8 @@ import time
 
 import numpy as np
 import pytest
-from pocketzo.runtime.engines import executorch
 from pocketzo.runtime.engines.child import LOG
+from pocketzo.runtime.engines.executorch import engine as executorch
 from pocketzo.runtime.errors import BadInput, NotEnoughRoom, UsageError
 
 from ...conftest import ROOT

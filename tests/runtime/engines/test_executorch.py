@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pocketzo.runtime.bundle import Bundle
 from pocketzo.runtime.engines import child, open_engine
-from pocketzo.runtime.engines.executorch import ExecuTorchEngine
+from pocketzo.runtime.engines.executorch.engine import ExecuTorchEngine
 from pocketzo.runtime.errors import BadInput, PocketzoError
 
 from . import tiny

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 from pocketzo.runtime.bundle import Bundle
+from pocketzo.runtime.bundle.manifest import Graph, Tensor
 from pocketzo.runtime.examples import Batch
-from pocketzo.runtime.manifest import Graph, Tensor
 
 BOUNDS = {"P": 8, "B": 16, "T": 48, "S": 8, "L": 16, "W": 32, "tokens": 1600}
 INPUTS = {

@@ -10,7 +10,7 @@ import gguf
 import numpy as np
 import pytest
 import torch
-from pocketzo.export.layerwise import Layerwise
+from pocketzo.export.model.layerwise import Layerwise
 from pocketzo.toolkit.checkpoint import find_source, load_whole, open_checkpoint
 
 from ...conftest import make_checkpoint

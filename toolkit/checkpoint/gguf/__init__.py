@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pocketzo.export.layerwise import rotary_embedding, skeleton
+from pocketzo.export.model.layerwise import rotary_embedding, skeleton
 from pocketzo.runtime.errors import bad_input
 
 from ..parts import Parts

@@ -13,7 +13,7 @@ import org.pocketzo.runtime.Json;
 
 /**
  * What stands before, between and behind the messages of a conversation, by who spoke before and who speaks next.
- * toolkit/chat_format.py reads it off the model's chat template.
+ * toolkit/android/chat_format.py reads it off the model's chat template.
  */
 public final class ChatFormat {
   private static final String START = "start";

@@ -7,7 +7,7 @@ import org.pocketzo.runtime.BadInput;
 /**
  * Reads the part of regular expressions that tokenizers use: alternatives, groups {@code (?:...)} and {@code (?i:...)}
  * that occur once or may be missing, characters and sets with + * ? or {m,n}, and a look at the next character.
- * toolkit/phone_tokenizer.py has the same grammar.
+ * toolkit/android/phone_tokenizer.py has the same grammar.
  */
 final class PatternParser {
   private static final int MANY = Integer.MAX_VALUE;

@@ -1,0 +1,1 @@
+"""The step graph for ONNX Runtime, written node by node."""

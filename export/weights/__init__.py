@@ -1,0 +1,1 @@
+"""The quantized weights: their formats, their file, and which of them are tuned."""

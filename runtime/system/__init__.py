@@ -1,0 +1,1 @@
+"""What operating systems do differently: files and disks, names, locks, signals, packages."""

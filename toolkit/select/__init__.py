@@ -1,0 +1,1 @@
+"""Which weights are tuned: calibration text, sensitivity, mask."""

@@ -1,0 +1,1 @@
+"""The work folder of an export, and the disk that it needs."""
