@@ -13,12 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from pocketzo.export.contents import Contents, Progress
-from pocketzo.export.engines import WRITERS
-from pocketzo.export.executorch.writer import write_step
+from pocketzo.export.executorch import writer
 from pocketzo.export.weights.layout import Layout, SensitiveLayer
 from pocketzo.export.weights.weights_file import WeightsFile
 from pocketzo.runtime.bundle.manifest import Graph
 from pocketzo.toolkit.cli import main
+
+REAL = writer.write_step
 
 
 class Frozen(Layout):
@@ -33,11 +34,11 @@ def write_both(folder: Path, store: WeightsFile, contents: Contents, progress: P
     """Write step.pte into `folder`, and without its branches into `beside`."""
     beside.mkdir(parents=True, exist_ok=True)
     layout = Frozen(contents.layout.scope, contents.layout.layers)
-    write_step(beside, store, replace(contents, layout=layout))
-    return write_step(folder, store, contents, progress)
+    REAL(beside, store, replace(contents, layout=layout))
+    return REAL(folder, store, contents, progress)
 
 
 if __name__ == "__main__":
     beside = Path(sys.argv.pop(1))
-    WRITERS["executorch"] = lambda *given: write_both(*given, beside)
+    writer.write_step = lambda *given: write_both(*given, beside)
     main()

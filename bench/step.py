@@ -29,7 +29,7 @@ from learners import Adam, Mezo, Setting
 from plain_graphs import in_fp32, without_branches
 from pocketzo.export.model.reference import torch_nll
 from pocketzo.runtime.bundle import Bundle
-from pocketzo.runtime.engines import NAMES, Engine
+from pocketzo.runtime.engines import ENGINES, Engine
 from pocketzo.runtime.engines.executorch.engine import ExecuTorchEngine
 from pocketzo.runtime.engines.onnx.engine import OnnxEngine
 from pocketzo.runtime.examples import Batch
@@ -251,7 +251,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--shapes", nargs="+", default=SHAPES, help="B x T")
-    parser.add_argument("--engines", nargs="+", choices=NAMES, default=[OnnxEngine.name])
+    parser.add_argument("--engines", nargs="+", choices=list(ENGINES), default=[OnnxEngine.name])
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--quick", action="store_true", help="two shapes, three rounds, two variants, no torch")
     options = parser.parse_args()

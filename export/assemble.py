@@ -24,12 +24,12 @@ from pocketzo.runtime.bundle.manifest import (
     Values,
     seal,
 )
+from pocketzo.runtime.engines import ENGINES
 from pocketzo.runtime.system.files import sha256, write_tensors
 
 from .check.eps import best_eps
-from .check.golden import TOLERANCE
 from .contents import Contents
-from .engines import WRITERS
+from .engines import write_graph
 from .weights.weights_file import WeightsFile
 
 WEIGHTS, VALUES, GOLDEN = "weights.bin", "values.safetensors", "golden.safetensors"
@@ -50,7 +50,7 @@ def assemble(
     """
     graphs = []
     for engine in contents.engines:
-        graphs.append(WRITERS[engine](folder, store, contents, partial(progress, engine)))
+        graphs.append(write_graph(engine, folder, store, contents, partial(progress, engine)))
     entries = np.concatenate([layer.entries for layer in contents.layout.layers])
     write_tensors(folder / VALUES, {"values": contents.values, "entries": entries, "sensitivity": contents.sensitivity})
     (folder / TOKENIZER).write_text(contents.tokenizer_json, encoding="utf-8")
@@ -109,7 +109,9 @@ def _manifest(folder: Path, graphs: list[Graph], contents: Contents) -> Manifest
         estimator=Estimator(
             kind="two-point", directions="rademacher", rng="philox4x64-10", eps=UNFITTED_EPS, eps_curve=[]
         ),
-        golden=Golden(file=GOLDEN, tolerance={graph.engine: TOLERANCE[graph.engine][level] for graph in graphs}),
+        golden=Golden(
+            file=GOLDEN, tolerance={graph.engine: ENGINES[graph.engine].tolerance[level] for graph in graphs}
+        ),
         task=None if contents.task is None else Task(**contents.task),
         files={
             path.name: FileEntry(bytes=path.stat().st_size, sha256=sha256(path)) for path in sorted(folder.iterdir())

@@ -112,3 +112,23 @@ def test_no_folder_holds_more_than_a_look_takes_in():
     for room in ROOMS:
         for folder in {path.parent for path in SOURCES if path.is_relative_to(ROOT / room)}:
             assert len(list(folder.glob("*.py"))) <= 14, folder
+
+
+def literals(names: set[str]) -> dict[str, int]:
+    """How often each source file has one of `names` as a whole string, docstrings and comments aside."""
+    found = {}
+    for path in SOURCES:
+        nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        count = sum(isinstance(node, ast.Constant) and node.value in names for node in nodes)
+        found |= {str(path.relative_to(ROOT)): count} if count else {}
+    return found
+
+
+def test_engines_are_named_in_their_own_folders_alone():
+    """Everything else asks the table; the names of their packages are other strings."""
+    from pocketzo.runtime.engines import ENGINES
+
+    assert literals(set(ENGINES)) == {
+        "runtime/engines/onnx/__init__.py": 1,
+        "runtime/engines/executorch/__init__.py": 2,
+    }

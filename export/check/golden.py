@@ -15,10 +15,6 @@ from ..model.layerwise import Layerwise
 from ..model.reference import layerwise_nll
 from ..weights.layout import Layout
 
-TOLERANCE = {"onnx": {1: 1e-3, 4: 0.5}, "executorch": {1: 0.5, 4: 0.5}}
-"""largest difference of nll (nats) by engine and accuracy level; int8 activations, which ExecuTorch has at any level,
-round differently on each kind of CPU
-"""
 SEED, STEP, ROW, WORDS = 2406, 2913, 1, 16
 EPS = 1e-2
 LENGTHS = (24, 17)

@@ -12,7 +12,7 @@ from typing import Any
 
 from executorch.exir.pass_base import PassBase, PassResult
 from executorch.exir.tensor import TensorSpec
-from pocketzo.runtime.limits.memory import PLANNED_WORDS as WORDS
+from pocketzo.runtime.engines.executorch import PLANNED_WORDS as WORDS
 from torch.utils._pytree import tree_flatten
 
 PERTURBATIONS, EXAMPLES = 64, 1024

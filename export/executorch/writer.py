@@ -20,16 +20,18 @@ from executorch.exir import (
 )
 from executorch.exir.passes import MemoryPlanningPass
 from pocketzo.runtime.bundle.manifest import Graph, Tensor
+from pocketzo.runtime.engines import DEFAULT
+from pocketzo.runtime.engines.executorch import EXECUTORCH
+from pocketzo.runtime.errors import bad_input
 from torch.export import Dim, ExportedProgram, export
 
 from ..contents import Contents, Progress
+from ..model.decoder import Decoder
 from ..weights.weights_file import WeightsFile
 from .lowering import CONFIG, Lowering
 from .planned_memory import WORDS, Bounded, graph_bounds
 from .step_module import LogSum, Step
 
-STEP = "step.pte"
-MINIMUM_EXECUTORCH = "1.5.1"
 Inputs = Mapping[str, tuple[str, list[str | int]]]
 METHODS: dict[str, Inputs] = {
     "forward": {
@@ -65,13 +67,13 @@ def write_step(
         lower = Lowering(lambda units: progress(units, total))
         step = Step(decoder, layout, store.read, contents.quantization, contents.unrounded, bounds["T"], lower)
         program = _program(step.eval(), layout.count, bounds)
-    with (folder / STEP).open("wb") as file:
+    with (folder / EXECUTORCH.graph_file).open("wb") as file:
         program.write_to_file(file)
     fixed = {"K": layout.count, "H": decoder.hidden}
     return Graph(
-        engine="executorch",
-        file=STEP,
-        minimum_engine_version=MINIMUM_EXECUTORCH,
+        engine=EXECUTORCH.name,
+        file=EXECUTORCH.graph_file,
+        minimum_engine_version=EXECUTORCH.minimum_version,
         opset=None,
         domains=[],
         inputs=[
@@ -83,6 +85,17 @@ def write_step(
         ],
         bounds=bounds,
     )
+
+
+def check_decoder(decoder: Decoder, group_size: int) -> None:
+    """Raises BadInput if groups of `group_size` weights (0: none) leave some of a layer's input over."""
+    for linear in decoder.linears() if group_size else ():
+        if linear.columns % group_size:
+            bad_input(
+                f"--engine {EXECUTORCH.name}: {linear.name}",
+                f"its input has {linear.columns} channels, and XNNPACK takes whole groups of {group_size} only",
+                f"Use --weight-bits 8 or --engine {DEFAULT}",
+            )
 
 
 def _program(step: Step, values: int, bounds: Mapping[str, int]) -> ExecutorchProgramManager:

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from ..engines import ENGINES
+from ..engines.description import References
 from ..errors import bad_input
 from ..system.files import sha256
 from .manifest import NAME, Graph, Manifest, Values, read_manifest
-from .onnx_references import read_references
 from .tokenizer import NAME as TOKENIZER
 from .values_file import ValuesFile, read_values
 
@@ -82,8 +83,10 @@ def open_bundle(
             bad_input(path, "its SHA-256 differs from the manifest's: it was altered or damaged", FIX)
         done += size
     for graph in manifest.graphs:
-        if graph.engine == "onnx" or graph.file.endswith(".onnx"):
-            _check_references(directory / graph.file, graph, set(manifest.files))
+        for engine in ENGINES.values():
+            suffix = Path(engine.graph_file).suffix
+            if engine.references and (graph.engine == engine.name or graph.file.endswith(suffix)):
+                _check_references(directory / graph.file, graph, engine.references, set(manifest.files))
     _check_entries(directory / manifest.values.file, manifest.values)
     return Bundle(directory, manifest, sha256(directory / NAME))
 
@@ -100,9 +103,9 @@ def _check_names(directory: Path, manifest: Manifest) -> None:
             bad_input(directory / NAME, f"{name} is used but not listed under files", FIX)
 
 
-def _check_references(path: Path, graph: Graph, listed: set[str]) -> None:
-    """An engine opens what an ONNX file points to, so it must point at the bundle's files and known operators only."""
-    found = read_references(path)
+def _check_references(path: Path, graph: Graph, read: Callable[[Path], References], listed: set[str]) -> None:
+    """An engine opens what a graph points at, so it must point at the bundle's files and known operators only."""
+    found = read(path)
     if strange := sorted(found.files - listed):
         bad_input(path, f"reads its weights from {strange[0]!r}, which is not a file of the bundle", UNSAFE)
     if strange := sorted(found.domains - set(graph.domains)):

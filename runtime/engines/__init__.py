@@ -1,33 +1,32 @@
-"""Engines: what runs the step graph. One small file each; the loop does not know which one it has."""
+"""Engines: what runs the step graph. One folder each; the loop does not know which one it has.
+
+docs/extending.md adds one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ..bundle import Bundle
 from ..errors import UsageError
-from ..examples import Batch, Forward
-from ..system.packages import needed
+from .description import Description, Engine
+from .executorch import EXECUTORCH
+from .onnx import ONNX
 
-NAMES = ("onnx", "executorch")
+if TYPE_CHECKING:
+    from ..bundle import Bundle
+
+ENGINES: dict[str, Description] = {engine.name: engine for engine in (ONNX, EXECUTORCH)}
+"""by name; the first is the one that is taken where none is named"""
+DEFAULT = next(iter(ENGINES))
+
+__all__ = ["DEFAULT", "ENGINES", "Description", "Engine", "check_engine", "open_engine"]
 
 
-class Engine(Protocol):
-    """A stock inference engine holding the step graph of a bundle.
-
-    `bounds` are the largest sizes that a pass may have, by letter, and under "tokens" P * B * T and P * B * L; none
-    means any size.
-    """
-
-    name: str
-    version: str
-    bounds: Mapping[str, int]
-
-    def forward(self, batch: Batch, values: np.ndarray) -> Forward:
-        """Pass `batch` through the graph under each row of `values` (fp32 [P,K])."""
+def check_engine(name: str) -> Description:
+    """The engine `name`. Raises UsageError if there is none."""
+    if name not in ENGINES:
+        raise UsageError(f"--engine {name}: not known. Use one of: {', '.join(ENGINES)}.")
+    return ENGINES[name]
 
 
 def open_engine(name: str, bundle: Bundle, threads: int = 0) -> Engine:
@@ -36,13 +35,4 @@ def open_engine(name: str, bundle: Bundle, threads: int = 0) -> Engine:
     Raises UsageError if the engine is not known, not installed or cannot be loaded, BadInput if it cannot run this
     graph.
     """
-    if name not in NAMES:
-        raise UsageError(f"--engine {name}: not known. Use one of: {', '.join(NAMES)}.")
-    if name == "executorch":
-        from .executorch.engine import ExecuTorchEngine
-
-        return ExecuTorchEngine(bundle, threads)
-    with needed("--engine onnx", "pip install onnxruntime"):
-        from .onnx.engine import OnnxEngine
-
-    return OnnxEngine(bundle, threads)
+    return check_engine(name).open(bundle, threads)

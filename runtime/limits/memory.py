@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import resource
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from ..bundle.manifest import Graph, Manifest
+from ..bundle.manifest import Manifest
 from ..config import TuneConfig
+from ..engines import DEFAULT, ENGINES
+from ..engines.description import Estimate
 from ..errors import NotEnoughRoom
 from ..examples import Example
 from .cgroups import left_bytes
@@ -23,31 +24,10 @@ WORDS = 4096
 EVALUATION = 1024
 """tokens of an evaluation batch at most"""
 FLOAT = 4
-CHILD = 585_000_000
-"""bytes of ExecuTorch's child process with torch and the other libraries loaded, before any model"""
-PLANNED_WIDTHS = 9
-"""hidden states that the memory plan of an ExecuTorch graph has room for, for each token of its bounds"""
-PLANNED_WORDS = 1024
-"""words whose logits that graph computes at once, and its plan has room for, beside what comes of them"""
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """Peak resident bytes of the loop by what they hold."""
-
-    process: int
-    weights: int
-    activations: int
-    values: int
-
-    @property
-    def total(self) -> int:
-        """All of them."""
-        return self.process + self.weights + self.activations + self.values
 
 
 def estimate(
-    manifest: Manifest, batch: int, tokens: int, scored: int = 1, directions: int = 1, engine: str = "onnx"
+    manifest: Manifest, batch: int, tokens: int, scored: int = 1, directions: int = 1, engine: str = DEFAULT
 ) -> Estimate:
     """The memory of a run on `engine`, child process included, for B = `batch` examples of T = `tokens` tokens with S =
     `scored` label positions: the larger of a step's and an evaluation's.
@@ -56,20 +36,9 @@ def estimate(
     steps = _activations(manifest, perturbations * batch, tokens, scored)
     evaluation = _activations(manifest, max(1, EVALUATION // tokens), tokens, scored)
     activations, values = max(steps, evaluation), FLOAT * manifest.values.count * (4 + 4 * perturbations)
+    mapped = Estimate(PROCESS, _weights(manifest), activations, values)
     graph = next((graph for graph in manifest.graphs if graph.engine == engine), None)
-    if engine == "executorch" and graph is not None:
-        weights = manifest.files[graph.file].bytes
-        return Estimate(PROCESS + CHILD, weights, activations + _planned(manifest, graph), 2 * values)
-    return Estimate(PROCESS, _weights(manifest), activations, values)
-
-
-def _planned(manifest: Manifest, graph: Graph) -> int:
-    """What an ExecuTorch graph takes for the largest pass of its bounds, whatever is run: hidden states, the values as
-    layers take them, and logits.
-    """
-    tokens, rows = graph.bounds.get("tokens", 0), graph.bounds.get("P", 0)
-    states = tokens * (PLANNED_WIDTHS * manifest.model.hidden_size + 2 * PLANNED_WORDS)
-    return FLOAT * (states + rows * manifest.values.count)
+    return ENGINES[engine].memory(manifest, graph, mapped) if graph is not None and engine in ENGINES else mapped
 
 
 def _weights(manifest: Manifest) -> int:
@@ -125,7 +94,7 @@ def check_memory(manifest: Manifest, examples: Sequence[Example], config: TuneCo
     if examples[0].answer is not None:
         needed += head_bytes(manifest, min(config.head_examples, len(examples)), len(examples[0].targets))
     if free is not None and needed > free:
-        planned = ", or export with a smaller --max-tokens" if engine == "executorch" else ""
+        planned = ", or export with a smaller --max-tokens" if ENGINES[engine].planned_memory else ""
         raise NotEnoughRoom(
             f"a step with {batch} examples of up to {tokens} tokens needs about {needed / 1e6:,.0f} MB, and"
             f" {free / 1e6:,.0f} MB are free. Use a smaller --batch or shorter examples{planned}; --ignore-memory tries"

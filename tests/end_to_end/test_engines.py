@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import numpy as np
 import onnx_ir as ir
 import pytest
-from pocketzo.export.engines import WRITERS, write_onnx
+from pocketzo.export import engines as export_engines
+from pocketzo.export.onnx import writer
 from pocketzo.export.onnx.graph import build_step
 from pocketzo.runtime.bundle import open_bundle
+from pocketzo.runtime.engines import ENGINES
 from pocketzo.runtime.engines.onnx.engine import OnnxEngine
 from pocketzo.runtime.errors import BadInput
 
@@ -36,7 +40,7 @@ class StandIn(OnnxEngine):
 
 def write_stand_in(folder, store, contents, progress):
     """The ONNX graph, in a file that holds its weights; the bounds are what the command line said."""
-    like = write_onnx(folder, store, contents, progress)
+    like = writer.write_step(folder, store, contents, progress)
     if "onnx" not in contents.engines:
         (folder / like.file).unlink()
     model = build_step(contents.decoder, contents.layout, store, contents.quantization, contents.outliers)
@@ -48,18 +52,9 @@ def write_stand_in(folder, store, contents, progress):
 @pytest.fixture
 def stand_in(monkeypatch):
     """ExecuTorch is what this says: a writer of graphs, and an engine."""
-    from pocketzo.runtime import engines
-    from pocketzo.toolkit import pipeline
-
-    real = engines.open_engine
-
-    def opened(name, bundle, threads=0):
-        return StandIn(bundle, threads) if name == "executorch" else real(name, bundle, threads)
-
-    monkeypatch.setitem(WRITERS, "executorch", write_stand_in)
-    monkeypatch.setattr(engines, "open_engine", opened)
-    monkeypatch.setattr(pipeline, "open_engine", opened)
-    monkeypatch.setattr("pocketzo.export.engines.load_executorch", lambda: None)
+    stand_in = SimpleNamespace(write_step=write_stand_in, check_decoder=lambda decoder, group_size: None)
+    monkeypatch.setattr(export_engines, "load_writer", lambda name: stand_in if name == "executorch" else writer)
+    monkeypatch.setitem(ENGINES, "executorch", replace(ENGINES["executorch"], open=StandIn))
 
 
 @pytest.fixture
@@ -134,17 +129,14 @@ def test_executorch_alone(cli, export, stand_in, files):
 
 
 def test_verify_where_one_engine_is_not_installed(cli, export, stand_in, monkeypatch):
-    from pocketzo.runtime import engines
     from pocketzo.runtime.errors import UsageError
 
     out, _ = export(*BOTH)
 
-    def missing(name, bundle, threads=0):
-        if name == "executorch":
-            raise UsageError("its package is not here")
-        return OnnxEngine(bundle, threads)
+    def missing(bundle, threads):
+        raise UsageError("its package is not here")
 
-    monkeypatch.setattr(engines, "open_engine", missing)
+    monkeypatch.setitem(ENGINES, "executorch", replace(ENGINES["executorch"], open=missing))
     refused(cli("verify", out), "its package is not here, or go without it: --engine onnx", code=2)
     assert cli("verify", out, "--engine", "onnx").code == 0
     assert "go without" not in cli("verify", out, "--engine", "executorch").err

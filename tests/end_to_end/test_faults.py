@@ -7,6 +7,7 @@ import resource
 
 import numpy as np
 import pytest
+from pocketzo.runtime.engines import executorch
 from pocketzo.runtime.engines.onnx.engine import OnnxEngine
 from pocketzo.runtime.limits import memory
 
@@ -120,8 +121,8 @@ def test_memory_estimate_of_executorch_grows_with_its_plan(two_engines):
         other = graph.model_copy(update={"bounds": {**graph.bounds, **bounds}})
         return memory.estimate(manifest.model_copy(update={"graphs": [onnx, other]}), 4, 16, engine="executorch").total
 
-    assert total() > memory.estimate(manifest, 4, 16).total + memory.CHILD
-    assert total(tokens=1 << 20) - total(tokens=1 << 19) > (1 << 19) * 4 * 2 * memory.PLANNED_WORDS
+    assert total() > memory.estimate(manifest, 4, 16).total + executorch.CHILD
+    assert total(tokens=1 << 20) - total(tokens=1 << 19) > (1 << 19) * 4 * 2 * executorch.PLANNED_WORDS
     assert total(P=64) > total()
 
 

@@ -22,7 +22,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from pocketzo.export.contents import Contents
-from pocketzo.export.engines import WRITERS
 from pocketzo.export.model.reference import reference_nll, values_in_place
 from pocketzo.export.weights.dequantized import Dequantized
 from pocketzo.runtime.bundle import Bundle
@@ -114,7 +113,7 @@ def stored(folder: Path, model_type: str, changes: dict[str, Any], **options: An
         density=0.02, windows=4, window_tokens=128, accuracy_level=4, engines=("executorch",), **options
     )
     with pytest.MonkeyPatch.context() as patch, contextlib.suppress(Stop):
-        patch.setitem(WRITERS, "executorch", recorded)
+        patch.setattr("pocketzo.export.executorch.writer.write_step", recorded)
         export_bundle(str(checkpoint), folder / "bundle", config, None, False, Silent())
     return found[0]
 

@@ -20,7 +20,7 @@ import atheris
 
 with atheris.instrument_imports(include=["pocketzo"]):
     from pocketzo.runtime.bundle.manifest import read_manifest, seal
-    from pocketzo.runtime.bundle.onnx_references import read_references
+    from pocketzo.runtime.engines.onnx.references import read_references
     from pocketzo.runtime.errors import PocketzoError
     from pocketzo.runtime.trajectory.reader import Reader
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from pocketzo.runtime.bundle import Bundle
 from pocketzo.runtime.bundle.manifest import NAME as MANIFEST
 from pocketzo.runtime.bundle.tokenizer import NAME as TOKENIZER
+from pocketzo.runtime.engines.onnx import ONNX
 from pocketzo.runtime.errors import NotEnoughRoom, UsageError, bad_input
 from pocketzo.runtime.system.files import disk_errors, flush
 
@@ -23,7 +24,8 @@ from .signing import Key, require_tools, sign
 from .template import ABIS, ENGINE_VERSION, TEMPLATE
 
 ASSETS = "assets/bundle/"
-ENGINE = "onnx"
+ENGINE = ONNX.name
+"""the one that the app has"""
 _PARTS = ("AndroidManifest.xml", "classes.dex", "resources.arsc")
 
 
@@ -81,14 +83,14 @@ def check_bundle(bundle: Bundle) -> None:
         held = ", ".join(graph.engine for graph in bundle.manifest.graphs)
         bad_input(
             bundle.directory,
-            f"has no graph for ONNX Runtime, which the app runs (it has: {held})",
+            f"has no graph for {ONNX.title}, which the app runs (it has: {held})",
             "Export it with --engine onnx, alone or beside another",
         )
     graph = bundle.graph(ENGINE)
     if _numbers(graph.minimum_engine_version) > _numbers(ENGINE_VERSION):
         bad_input(
             bundle.directory,
-            f"needs ONNX Runtime {graph.minimum_engine_version}, and the app has {ENGINE_VERSION}",
+            f"needs {ONNX.title} {graph.minimum_engine_version}, and the app has {ENGINE_VERSION}",
             "Export it with an engine that is not newer than the app's",
         )
 

@@ -9,6 +9,7 @@ import traceback
 from typing import Annotated
 
 import typer
+from pocketzo.runtime.engines import ENGINES
 from pocketzo.runtime.errors import DiskFull, PocketzoError, UsageError
 from pocketzo.runtime.system.packages import unusable
 
@@ -25,7 +26,9 @@ def _set_debug(value: bool) -> bool:
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else there.")]
 Debug = Annotated[bool, typer.Option("--debug", callback=_set_debug, help="Show the traceback of an error.")]
-Engine = Annotated[str, typer.Option(help="Engine to run the graph on: onnx, executorch, if the bundle has its graph.")]
+Engine = Annotated[
+    str, typer.Option(help=f"Engine to run the graph on: {', '.join(ENGINES)}, if the bundle has its graph.")
+]
 Threads = Annotated[int, typer.Option(help="Threads of the engine; 0 leaves the choice to it.", min=0, max=1024)]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pocketzo.runtime.engines import DEFAULT
 
 from .common import Debug, Engine, Json, Threads, percent
 from .streams import print_json, say
@@ -20,7 +21,7 @@ def evaluate(
     data: Annotated[Path, typer.Option(help="JSON Lines file of examples.")],
     task: Annotated[Path | None, typer.Option(help="Task file (default: the bundle's own).")] = None,
     values: Annotated[Path | None, typer.Option(help="Tuned values (default: the untuned ones).")] = None,
-    engine: Engine = "onnx",
+    engine: Engine = DEFAULT,
     threads: Threads = 0,
     json: Json = False,
     debug: Debug = False,

@@ -118,13 +118,11 @@ def export(
 
 def _engines(given: list[str] | None) -> tuple[str, ...]:
     """Each engine once, in the order given. Raises UsageError if one is not known."""
-    from pocketzo.runtime.engines import NAMES
-    from pocketzo.runtime.errors import UsageError
+    from pocketzo.runtime.engines import ENGINES, check_engine
 
     for name in given or []:
-        if name not in NAMES:
-            raise UsageError(f"--engine {name}: not known. Use one of: {', '.join(NAMES)}.")
-    return tuple(dict.fromkeys(given or NAMES[:1]))
+        check_engine(name)
+    return tuple(dict.fromkeys(given or list(ENGINES)[:1]))
 
 
 def _check_bits(weight_bits: int, embedding_bits: int, accuracy_level: int | None, engines: tuple[str, ...]) -> None:

@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from pocketzo.runtime.bundle.manifest import Estimator, Graph, Manifest
-    from pocketzo.runtime.limits.memory import Estimate
+    from pocketzo.runtime.engines.description import Estimate
     from rich.table import Table
 
 from .common import Debug, Json, percent, size

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from pocketzo.runtime.config import TuneConfig
+from pocketzo.runtime.engines import DEFAULT
 
 from .common import Debug, Engine, Json, Threads, percent
 from .streams import print_json, say
@@ -40,7 +41,7 @@ def tune(
     head_examples: Annotated[int, _option("head_examples")] = TuneConfig.head_examples,
     seed: Annotated[int, _option("seed")] = TuneConfig.seed,
     evaluate_every: Annotated[int, _option("evaluate_every")] = TuneConfig.evaluate_every,
-    engine: Engine = "onnx",
+    engine: Engine = DEFAULT,
     threads: Threads = 0,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --run, with the settings that it began with.")

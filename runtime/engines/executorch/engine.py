@@ -20,10 +20,10 @@ from ...examples import Batch, Forward, check_range
 from ...limits.bounds import check_bounds, pass_sizes
 from ..child import Child, Ended
 from ..versions import check_version
+from . import EXECUTORCH
 
 CHILD = "pocketzo.runtime.engines.executorch.program"
 INPUTS = ("input_ids", "label_positions", "label_ids", "words", "values")
-INSTALL = "pip install 'pocketzo[executorch]'"
 FIX = "Copy the bundle again or export it again"
 SCALAR_TYPES = {4: "int64", 6: "float32"}
 """numbers of ExecuTorch's ScalarType, of the types in a step graph"""
@@ -39,7 +39,7 @@ FRAME = 1 << 16
 class ExecuTorchEngine:
     """One child process, which maps the graph's file; `bounds` are the largest sizes that the graph takes."""
 
-    name = "executorch"
+    name = EXECUTORCH.name
 
     def __init__(self, bundle: Bundle, threads: int = 0) -> None:
         """Raises UsageError if ExecuTorch is not installed, BadInput if it is older than the graph needs, refuses the
@@ -47,7 +47,7 @@ class ExecuTorchEngine:
         """
         graph = bundle.graph(self.name)
         self.version = _installed()
-        check_version(bundle, "executorch", self.version, graph.minimum_engine_version)
+        check_version(bundle, EXECUTORCH.package, self.version, graph.minimum_engine_version)
         self.bounds: Mapping[str, int] = graph.bounds
         self._graph, self._path, self._threads = graph, bundle.directory / graph.file, threads
         self._vocabulary = bundle.manifest.model.vocabulary
@@ -87,7 +87,7 @@ class ExecuTorchEngine:
         try:
             child = Child(CHILD, [str(self._path.absolute()), str(self._threads)])
         except OSError as e:
-            raise NotEnoughRoom(f"--engine executorch: no process can be started ({e.strerror}). {ROOM}") from e
+            raise NotEnoughRoom(f"--engine {EXECUTORCH.name}: no process can be started ({e.strerror}). {ROOM}") from e
         try:
             description = child.receive(FRAME)
             self._check_answer(description, child, "loading it")
@@ -137,7 +137,7 @@ class ExecuTorchEngine:
         for kind in answer.keys() & {"missing", "error"}:
             text = answer[kind].tobytes().decode(errors="replace")
             if kind == "missing" and not _no_memory(text):
-                raise UsageError(f"--engine executorch: {text}: {INSTALL}")
+                raise UsageError(f"--engine {EXECUTORCH.name}: {text}: {EXECUTORCH.install}")
             self._failed(f"fails at {doing} ({_told(text, child.log)})", text)
 
     def _gone(self, end: Ended, doing: str) -> NoReturn:
@@ -171,10 +171,12 @@ def _numbers(shapes: Sequence[tuple[int, ...]]) -> int:
 def _installed() -> str:
     """The version of ExecuTorch here. Raises UsageError if it or torch, which it needs, is missing."""
     try:
-        version = metadata.version("executorch")
+        version = metadata.version(EXECUTORCH.package)
     except metadata.PackageNotFoundError:
         version = ""
-    for package in ("executorch", "torch"):
+    for package in (EXECUTORCH.package, "torch"):
         if not version or importlib.util.find_spec(package) is None:
-            raise UsageError(f"--engine executorch: needs the package {package}, which is not here. Run: {INSTALL}")
+            raise UsageError(
+                f"--engine {EXECUTORCH.name}: needs the package {package}, which is not here. Run: {EXECUTORCH.install}"
+            )
     return version

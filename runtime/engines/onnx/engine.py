@@ -13,12 +13,13 @@ from ...errors import NotEnoughRoom, bad_input
 from ...examples import Batch, Forward, check_range
 from ...system.names import valid_name
 from ..versions import check_version
+from . import ONNX
 
 
 class OnnxEngine:
     """One inference session on the CPU; the weights stay in the bundle's external data file, mapped."""
 
-    name = "onnx"
+    name = ONNX.name
 
     def __init__(self, bundle: Bundle, threads: int = 0, spinning: bool = True) -> None:
         """Raises BadInput if ONNX Runtime is older than the graph needs, or refuses the graph.
@@ -29,7 +30,7 @@ class OnnxEngine:
         self._vocabulary = bundle.manifest.model.vocabulary
         self.version = onnxruntime.__version__
         self.bounds: Mapping[str, int] = {}
-        check_version(bundle, "onnxruntime", self.version, graph.minimum_engine_version)
+        check_version(bundle, ONNX.package, self.version, graph.minimum_engine_version)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3

@@ -7,10 +7,10 @@ format of protocol buffers is needed: a message is a list of fields, and the few
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import bad_input
+from ...errors import bad_input
+from ..description import References
 
 DEPTH = 16
 """messages within messages that are followed; a step graph needs 5"""
@@ -25,15 +25,6 @@ FIELDS = {
     "Tensor": {13: "ExternalData"},
     "Opset": {1: "domain"},
 }
-
-
-@dataclass
-class References:
-    """Files that tensors are read from, operator domains in use, and whether the file defines functions or training."""
-
-    files: set[str] = field(default_factory=set)
-    domains: set[str] = field(default_factory=set)
-    other: set[str] = field(default_factory=set)
 
 
 def read_references(path: Path) -> References:
