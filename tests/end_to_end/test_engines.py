@@ -225,7 +225,8 @@ def test_executorch_itself(cli, export, files):
     assert losses["executorch"] == pytest.approx(losses["onnx"], abs=0.1)
 
 
-def test_a_layer_that_groups_do_not_fill_is_refused_before_the_work(cli, stand_in, tmp_path, monkeypatch):
+@pytest.mark.skipif(find_spec("executorch") is None, reason="needs the package executorch")
+def test_a_layer_that_groups_do_not_fill_is_refused_before_the_work(cli, tmp_path, monkeypatch):
     from pocketzo.toolkit import pipeline
 
     def begun(*given):
