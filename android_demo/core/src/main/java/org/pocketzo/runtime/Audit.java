@@ -39,7 +39,7 @@ public record Audit(Replayed run, Map<String, Boolean> files, double bytesAStep)
     Path trajectory = path.resolve(RunFolder.TRAJECTORY);
     Files.checkRegular(trajectory, "trajectory");
     try (InputStream in = java.nio.file.Files.newInputStream(trajectory)) {
-      Trajectory.Reader reader = new Trajectory.Reader(in, trajectory);
+      Reader reader = new Reader(in, trajectory);
       checkBundle(path, reader.header(), bundle);
       Comparison comparison = new Comparison(path, bundle, reader);
       Replayed run = Replay.start(reader.header(), bundle.initialValues());
@@ -65,11 +65,11 @@ public record Audit(Replayed run, Map<String, Boolean> files, double bytesAStep)
   private static final class Comparison implements Replay.Watch {
     private final Map<String, ValuesFile> found = new LinkedHashMap<>();
     private final Map<String, Boolean> files = new LinkedHashMap<>();
-    private final Trajectory.Reader reader;
+    private final Reader reader;
     private long bytesOfSteps;
     private long before;
 
-    Comparison(Path path, Bundle bundle, Trajectory.Reader reader) throws BadInput {
+    Comparison(Path path, Bundle bundle, Reader reader) throws BadInput {
       this.reader = reader;
       before = reader.wholeBytes();
       for (String name : new String[] {RunFolder.VALUES, RunFolder.BEST}) {

@@ -111,12 +111,6 @@ public final class Files {
     }
   }
 
-  /** Writes {@code content} as JSON with two spaces of indent, atomically; throws as {@link #writeAtomically} does. */
-  public static void writeJson(Path path, Object content) throws BadInput {
-    byte[] text = (Json.writeIndented(content) + "\n").getBytes(StandardCharsets.UTF_8);
-    writeAtomically(path, out -> out.write(text));
-  }
-
   /** SHA-256 of bytes, in hexadecimal. */
   public static String sha256(byte[] content) {
     return hexadecimal(newSha256().digest(content));

@@ -2,7 +2,6 @@ package org.pocketzo.runtime;
 
 import java.math.BigInteger;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -45,18 +44,8 @@ public record Header(
       String engineVersion,
       TuneConfig config) {
     return new Header(
-        Version.POCKETZO, bundle, values, hiddenSize, train, validation, kindFirst(task), engine, engineVersion,
-        config.configMembers());
-  }
-
-  /** A task's members in the order in which headers and manifests have them. */
-  static Map<String, Object> kindFirst(Map<?, ?> task) {
-    Map<String, Object> ordered = new LinkedHashMap<>();
-    ordered.put("kind", task.get("kind"));
-    for (Map.Entry<?, ?> member : task.entrySet()) {
-      ordered.put((String) member.getKey(), member.getValue());
-    }
-    return Collections.unmodifiableMap(ordered);
+        Version.POCKETZO, bundle, values, hiddenSize, train, validation, ManifestFields.kindFirst(task), engine,
+        engineVersion, config.configMembers());
   }
 
   /** The header that a parsed line holds; throws Wrong naming the first field that is absent, unknown or wrong. */

@@ -10,6 +10,7 @@ import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.exc.StreamConstraintsException;
 import java.io.IOException;
 import java.math.BigInteger;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -155,5 +156,11 @@ public final class Json {
   /** JSON with one member a line, indented by two spaces a level. */
   public static String writeIndented(Object content) {
     return new JsonText(",", ": ", 2).text(content);
+  }
+
+  /** Writes {@code content} indented, atomically; throws as {@link Files#writeAtomically} does. */
+  public static void writeFile(Path path, Object content) throws BadInput {
+    byte[] text = (writeIndented(content) + "\n").getBytes(StandardCharsets.UTF_8);
+    Files.writeAtomically(path, out -> out.write(text));
   }
 }

@@ -14,7 +14,7 @@ final class LineReader {
   LineReader(Header header, int directions) {
     this.labels = header.labels().size();
     this.directions = directions;
-    this.hiddenSize = (int) Math.min(header.hiddenSize(), Trajectory.LINE_LIMIT);
+    this.hiddenSize = (int) Math.min(header.hiddenSize(), Reader.LINE_LIMIT);
   }
 
   /** The line, or null if it is no step, evaluation or label head. */

@@ -1,6 +1,7 @@
 package org.pocketzo.runtime;
 
 import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.regex.Pattern;
 
@@ -231,6 +232,16 @@ final class ManifestFields {
       return null;
     }
     new Fields(content, where).text("kind", Integer.MAX_VALUE);
-    return Header.kindFirst((Map<?, ?>) content);
+    return kindFirst((Map<?, ?>) content);
+  }
+
+  /** A task's members in the order in which headers and manifests have them. */
+  static Map<String, Object> kindFirst(Map<?, ?> task) {
+    Map<String, Object> ordered = new LinkedHashMap<>();
+    ordered.put("kind", task.get("kind"));
+    for (Map.Entry<?, ?> member : task.entrySet()) {
+      ordered.put((String) member.getKey(), member.getValue());
+    }
+    return Collections.unmodifiableMap(ordered);
   }
 }

@@ -31,7 +31,7 @@ public final class Replay {
   public static Replayed replay(Path path, float[] initialValues, Watch watch) throws PocketzoException {
     Files.checkRegular(path, "trajectory");
     try (InputStream in = java.nio.file.Files.newInputStream(path)) {
-      Trajectory.Reader reader = new Trajectory.Reader(in, path);
+      Reader reader = new Reader(in, path);
       Replayed replayed = start(reader.header(), initialValues);
       lines(reader, replayed, watch);
       return replayed;
@@ -51,8 +51,8 @@ public final class Replay {
     return new Replayed(header, State.initial(tuned));
   }
 
-  /** Applies the lines that are left to {@code replayed}; throws BadInput as {@link Trajectory.Reader#next} does. */
-  static void lines(Trajectory.Reader reader, Replayed replayed, Watch watch) throws PocketzoException {
+  /** Applies the lines that are left to {@code replayed}; throws BadInput as {@link Reader#next} does. */
+  static void lines(Reader reader, Replayed replayed, Watch watch) throws PocketzoException {
     TuneConfig config = reader.header().settings();
     for (Line line = reader.next(); line != null; line = reader.next()) {
       if (line.evaluation() != null) {

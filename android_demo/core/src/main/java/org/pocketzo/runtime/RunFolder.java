@@ -26,7 +26,7 @@ public final class RunFolder implements AutoCloseable {
   private final Path path;
   private final LockedFolder locked;
   private final RandomAccessFile file;
-  private Trajectory.Writer writer;
+  private Writer writer;
   private Header header;
 
   /**
@@ -87,7 +87,7 @@ public final class RunFolder implements AutoCloseable {
     Path trajectory = path.resolve(TRAJECTORY);
     Files.checkRegular(trajectory, "trajectory");
     try (InputStream in = java.nio.file.Files.newInputStream(trajectory)) {
-      return new Trajectory.Reader(in, trajectory).header();
+      return new Reader(in, trajectory).header();
     } catch (IOException e) {
       throw new BadInput(trajectory + ": the trajectory cannot be read (" + e.getMessage() + "). Check the path", e);
     }
@@ -98,7 +98,7 @@ public final class RunFolder implements AutoCloseable {
   }
 
   /** Writes lines to the trajectory; there is one after {@link #begin} or {@link #resume}. */
-  public Trajectory.Writer writer() {
+  public Writer writer() {
     return writer;
   }
 
@@ -115,7 +115,7 @@ public final class RunFolder implements AutoCloseable {
     } catch (IOException e) {
       throw Files.diskError(path, e);
     }
-    writer = new Trajectory.Writer(new Appending(), path, "");
+    writer = new Writer(new Appending(), path, "");
     try {
       writer.header(header);
     } catch (BadInput e) {
@@ -126,17 +126,17 @@ public final class RunFolder implements AutoCloseable {
   }
 
   /** The run that is there, from its header on; throws BadInput if the header cannot be read. */
-  public Trajectory.Reader reader() throws BadInput {
+  public Reader reader() throws BadInput {
     try {
       file.seek(0);
     } catch (IOException e) {
       throw Files.diskError(path, e);
     }
-    return new Trajectory.Reader(new Reading(), path.resolve(TRAJECTORY));
+    return new Reader(new Reading(), path.resolve(TRAJECTORY));
   }
 
   /** Replays what is there, drops a torn last line, and goes on from there; {@code watch} is told of each line. */
-  public Replayed resume(Trajectory.Reader reader, float[] initialValues, Replay.Watch watch)
+  public Replayed resume(Reader reader, float[] initialValues, Replay.Watch watch)
       throws PocketzoException {
     header = reader.header();
     Replayed replayed = Replay.start(header, initialValues);
@@ -147,7 +147,7 @@ public final class RunFolder implements AutoCloseable {
     } catch (IOException e) {
       throw Files.diskError(path, e);
     }
-    writer = new Trajectory.Writer(new Appending(), path, reader.chain());
+    writer = new Writer(new Appending(), path, reader.chain());
     return replayed;
   }
 
@@ -172,7 +172,7 @@ public final class RunFolder implements AutoCloseable {
     if (run.bestTuned() != null) {
       saveValues(BEST, run.bestTuned(), run.bestStep());
     }
-    Files.writeJson(path.resolve(METRICS), metrics(run, config));
+    Json.writeFile(path.resolve(METRICS), metrics(run, config));
   }
 
   /** What metrics.json holds: the evaluations, the best of them, and the settings. */
@@ -181,26 +181,17 @@ public final class RunFolder implements AutoCloseable {
     for (Replayed.Evaluated evaluated : run.evaluations()) {
       Map<String, Object> members = new LinkedHashMap<>();
       members.put("step", (long) evaluated.step());
-      members.putAll(members(evaluated.evaluation()));
+      members.putAll(evaluated.evaluation().members());
       evaluations.add(members);
     }
     Map<String, Object> metrics = new LinkedHashMap<>();
     metrics.put("steps", (long) run.state().step());
-    metrics.put("before", run.evaluations().isEmpty() ? null : members(run.evaluations().get(0).evaluation()));
-    metrics.put("best", run.best() == null ? null : members(run.best()));
+    metrics.put("before", run.evaluations().isEmpty() ? null : run.evaluations().get(0).evaluation().members());
+    metrics.put("best", run.best() == null ? null : run.best().members());
     metrics.put("best_step", (long) run.bestStep());
     metrics.put("config", config.members());
     metrics.put("evaluations", evaluations);
     return metrics;
-  }
-
-  /** An evaluation as files have it. */
-  static Map<String, Object> members(Evaluation evaluation) {
-    Map<String, Object> members = new LinkedHashMap<>();
-    members.put("loss", evaluation.loss());
-    members.put("accuracy", evaluation.accuracy());
-    members.put("examples", (long) evaluation.examples());
-    return members;
   }
 
   /** Closes the trajectory and lets go of the folder. */

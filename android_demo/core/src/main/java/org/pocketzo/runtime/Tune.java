@@ -128,7 +128,7 @@ public final class Tune {
     if (!resume) {
       return folder.begin(header, initialValues);
     }
-    Trajectory.Reader reader = folder.reader();
+    Reader reader = folder.reader();
     Same.check(job.path(), reader.header(), header);
     return folder.resume(reader, initialValues, (replayed, line) -> watcher.replayed(replayed.state().step()));
   }

@@ -37,7 +37,7 @@ class FilesTest {
   void aStepThatDoesNotFitIsNotCounted() throws Exception {
     assumeTrue(Files.exists(FULL), "needs /dev/full");
     try (OutputStream out = new FileOutputStream(FULL.toFile())) {
-      Trajectory.Writer writer = new Trajectory.Writer(out, FULL, "");
+      Writer writer = new Writer(out, FULL, "");
       assertThrows(
           DiskFull.class, () -> writer.step(new Step(1, new double[] {1}, 1, 1, new double[0])));
     }

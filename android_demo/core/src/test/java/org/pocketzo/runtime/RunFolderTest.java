@@ -66,7 +66,7 @@ class RunFolderTest {
     Path ours = scratch.resolve("run");
     try (RunFolder folder = new RunFolder(ours);
         FileInputStream in = new FileInputStream(theirs.resolve(RunFolder.TRAJECTORY).toFile())) {
-      Trajectory.Reader reader = new Trajectory.Reader(in, theirs);
+      Reader reader = new Reader(in, theirs);
       Replayed run = folder.begin(reader.header(), initialValues());
       Replay.lines(reader, run, (replayed, line) -> write(folder.writer(), line));
       folder.save(run, reader.header().settings().with("steps", 1000));
@@ -125,7 +125,7 @@ class RunFolderTest {
     }
   }
 
-  private static void write(Trajectory.Writer writer, Line line) throws BadInput {
+  private static void write(Writer writer, Line line) throws BadInput {
     if (line.evaluation() != null) {
       writer.evaluation(line.step(), line.evaluation());
     } else if (line.labelHead() != null) {

@@ -38,7 +38,7 @@ class TrajectoryTest {
 
   private static byte[] written(double[][] steps) throws Exception {
     ByteArrayOutputStream file = new ByteArrayOutputStream();
-    Trajectory.Writer writer = new Trajectory.Writer(file, PATH, "");
+    Writer writer = new Writer(file, PATH, "");
     writer.header(header());
     for (int n = 1; n <= steps.length; n++) {
       double[] step = steps[n - 1];
@@ -50,13 +50,13 @@ class TrajectoryTest {
     return file.toByteArray();
   }
 
-  private static Trajectory.Reader reader(byte[] content) throws BadInput {
-    return new Trajectory.Reader(new ByteArrayInputStream(content), PATH);
+  private static Reader reader(byte[] content) throws BadInput {
+    return new Reader(new ByteArrayInputStream(content), PATH);
   }
 
   private static List<Line> read(byte[] content) throws BadInput {
     List<Line> lines = new ArrayList<>();
-    Trajectory.Reader reader = reader(content);
+    Reader reader = reader(content);
     for (Line line = reader.next(); line != null; line = reader.next()) {
       lines.add(line);
     }
@@ -67,9 +67,9 @@ class TrajectoryTest {
   @ValueSource(strings = {"run", "complete-run", "scalars"})
   void writtenAgainItHasTheBytesOfPython(String name) throws Exception {
     byte[] content = Files.readAllBytes(Fixtures.path(name + "/trajectory.jsonl"));
-    Trajectory.Reader reader = reader(content);
+    Reader reader = reader(content);
     ByteArrayOutputStream again = new ByteArrayOutputStream();
-    Trajectory.Writer writer = new Trajectory.Writer(again, PATH, "");
+    Writer writer = new Writer(again, PATH, "");
     writer.header(reader.header());
     for (Line line = reader.next(); line != null; line = reader.next()) {
       if (line.evaluation() != null) {
@@ -157,7 +157,7 @@ class TrajectoryTest {
         String said = assertThrows(BadInput.class, () -> reader(left)).getMessage();
         assertTrue(said.contains("holds no whole line"), said);
       } else {
-        Trajectory.Reader reader = reader(left);
+        Reader reader = reader(left);
         for (int i = 1; i < whole; i++) {
           reader.next();
         }
@@ -201,7 +201,7 @@ class TrajectoryTest {
   /** Lines whose chain is right, whatever their content. */
   private static byte[] sealed(String... contents) throws Exception {
     ByteArrayOutputStream file = new ByteArrayOutputStream();
-    Trajectory.Writer writer = new Trajectory.Writer(file, PATH, "");
+    Writer writer = new Writer(file, PATH, "");
     for (String content : contents) {
       Map<String, Object> members = new LinkedHashMap<>();
       for (Map.Entry<?, ?> member : ((Map<?, ?>) Json.parse(content)).entrySet()) {
@@ -247,7 +247,7 @@ class TrajectoryTest {
   void linesThatAClassificationDoesNotHave(String line) throws Exception {
     Object task = Json.parse("{\"kind\":\"classify\",\"labels\":{\"a\":\" a\",\"b\":\" b\"}}");
     Header header = Header.of(
-        sha('a'), 10, 4, sha('b'), sha('c'), Header.kindFirst((Map<?, ?>) task), "onnx", "1",
+        sha('a'), 10, 4, sha('b'), sha('c'), ManifestFields.kindFirst((Map<?, ?>) task), "onnx", "1",
         TuneConfig.defaults().with("directions", 2));
     String head = "{\"step\":0,\"label_head\":\"AACAPwAAgD8AAIA/AACAPwAAgD8AAIA/AACAPwAAgD8AAIA/AACAPw==\"}";
     String step = "{\"step\":1,\"g\":[1.0,2.0],\"loss\":1.0,\"label_bias\":[1.0,-1000000.0]}";
@@ -283,7 +283,7 @@ class TrajectoryTest {
 
   @Test
   void aLineWithoutEnd() {
-    byte[] content = new byte[Trajectory.LINE_LIMIT + 10];
+    byte[] content = new byte[Reader.LINE_LIMIT + 10];
     String said = assertThrows(BadInput.class, () -> reader(content)).getMessage();
     assertTrue(said.contains("line 1: is longer than any line can be"), said);
     assertTrue(assertThrows(BadInput.class, () -> reader("{}\n".getBytes())).getMessage().contains("has no chain"));

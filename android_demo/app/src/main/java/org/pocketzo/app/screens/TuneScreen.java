@@ -2,7 +2,6 @@ package org.pocketzo.app.screens;
 
 import android.app.Activity;
 import android.content.Intent;
-import android.view.View;
 import android.widget.Button;
 import android.widget.LinearLayout;
 import android.widget.ProgressBar;

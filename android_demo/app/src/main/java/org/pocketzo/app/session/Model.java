@@ -7,7 +7,6 @@ import java.util.Map;
 import org.pocketzo.app.R;
 import org.pocketzo.runtime.BadInput;
 import org.pocketzo.runtime.Bundle;
-import org.pocketzo.runtime.Files;
 import org.pocketzo.runtime.Json;
 import org.pocketzo.runtime.Manifest;
 import org.pocketzo.runtime.PocketzoException;
@@ -148,7 +147,7 @@ public final class Model {
       result.put("tolerance", verdict.tolerance());
       result.put("engine", engine().version());
       result.put("device", android.os.Build.FINGERPRINT);
-      Files.writeJson(workspace.selfTest(), result);
+      Json.writeFile(workspace.selfTest(), result);
     } catch (PocketzoException | RuntimeException | OutOfMemoryError e) {
       set(state.failed(Trouble.of(e, R.string.trouble_test, R.string.trouble_test_advice)));
     }

@@ -4,7 +4,6 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.pocketzo.runtime.BadInput;
-import org.pocketzo.runtime.Files;
 import org.pocketzo.runtime.Json;
 
 /**
@@ -58,6 +57,6 @@ record Order(int steps, int evaluateEvery, boolean goOn, boolean done) {
     members.put("evaluate_every", (long) evaluateEvery);
     members.put("go_on", goOn);
     members.put("done", done);
-    Files.writeJson(path, members);
+    Json.writeFile(path, members);
   }
 }

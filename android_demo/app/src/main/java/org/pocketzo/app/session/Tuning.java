@@ -18,12 +18,13 @@ import org.pocketzo.runtime.Examples;
 import org.pocketzo.runtime.Files;
 import org.pocketzo.runtime.Interrupted;
 import org.pocketzo.runtime.Job;
+import org.pocketzo.runtime.Json;
 import org.pocketzo.runtime.Line;
 import org.pocketzo.runtime.Manifest;
 import org.pocketzo.runtime.PocketzoException;
+import org.pocketzo.runtime.Reader;
 import org.pocketzo.runtime.Request;
 import org.pocketzo.runtime.RunFolder;
-import org.pocketzo.runtime.Trajectory;
 import org.pocketzo.runtime.Tune;
 import org.pocketzo.runtime.TuneConfig;
 import org.pocketzo.runtime.engines.Engine;
@@ -108,7 +109,7 @@ public final class Tuning {
     } catch (IOException e) {
       throw Files.diskError(workspace.work(), e);
     }
-    Files.writeJson(workspace.task(), task);
+    Json.writeFile(workspace.task(), task);
     write(workspace.train(), Lines.write(split.train(), wording));
     write(workspace.validation(), Lines.write(split.heldBack(), wording));
     Order.of(steps).write(workspace.order());
@@ -254,7 +255,7 @@ public final class Tuning {
     Path path = model.workspace().run().resolve(RunFolder.TRAJECTORY);
     if (java.nio.file.Files.exists(path)) {
       try (InputStream in = new BufferedInputStream(java.nio.file.Files.newInputStream(path))) {
-        Trajectory.Reader reader = new Trajectory.Reader(in, path);
+        Reader reader = new Reader(in, path);
         for (Line line = reader.next(); line != null; line = reader.next()) {
           if (line.isStep()) {
             losses.add(line.loss());

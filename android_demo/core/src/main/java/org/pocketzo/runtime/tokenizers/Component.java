@@ -8,6 +8,9 @@ import org.pocketzo.runtime.BadInput;
 
 /** The members of one component of a tokenizer.json, each taken with its type; what is not known is refused. */
 final class Component {
+  /** What to do about a tokenizer that phones do not have. */
+  static final String FIX = "Package the model with a tokenizer that phones support";
+
   private final String name;
   private final Map<String, Object> members;
 
@@ -20,7 +23,7 @@ final class Component {
   @SuppressWarnings("unchecked")
   static Component of(String kind, Object value) throws BadInput {
     if (!(value instanceof Map)) {
-      throw BadInput.of("tokenizer", "the " + kind + " is no object", Tokenizers.FIX);
+      throw BadInput.of("tokenizer", "the " + kind + " is no object", FIX);
     }
     Map<String, Object> members = (Map<String, Object>) value;
     Object type = members.get("type");
@@ -39,14 +42,14 @@ final class Component {
   }
 
   BadInput refused(String why) {
-    return BadInput.of("tokenizer", "the " + this.name + " " + why, Tokenizers.FIX);
+    return BadInput.of("tokenizer", "the " + this.name + " " + why, FIX);
   }
 
   BadInput unsupported() {
     return refused("is not one that phones reproduce");
   }
 
-  private BadInput wrong(String name, String wanted) {
+  BadInput wrong(String name, String wanted) {
     return refused("has the member \"" + name + "\" = " + members.get(name) + " where phones take " + wanted);
   }
 
@@ -120,19 +123,8 @@ final class Component {
     return objects;
   }
 
-  /** The member {@code pattern}: a text as it is written, or a regular expression. */
-  Matches pattern() throws BadInput {
-    Component pattern = Component.of("pattern of the " + name, members.get("pattern")).only("String", "Regex");
-    if (pattern.has("String") == pattern.has("Regex")) {
-      throw wrong("pattern", "a String or a Regex");
-    }
-    if (pattern.has("Regex")) {
-      return PatternParser.parse(pattern.text("Regex"));
-    }
-    String text = pattern.text("String");
-    if (text.isEmpty()) {
-      throw wrong("pattern", "a text that is not empty");
-    }
-    return Matches.literal(text);
+  /** An object among the members. */
+  Component member(String name) throws BadInput {
+    return of(name + " of the " + this.name, members.get(name));
   }
 }

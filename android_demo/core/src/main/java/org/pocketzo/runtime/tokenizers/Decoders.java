@@ -59,7 +59,7 @@ final class Decoders {
         fields.only();
         return tokens -> Collections.singletonList(String.join("", tokens));
       case "Replace":
-        Matches pattern = fields.only("pattern", "content").pattern();
+        Matches pattern = PatternParser.pattern(fields.only("pattern", "content"));
         String content = fields.text("content");
         return each(token -> Normalizers.replaced(token, pattern, content));
       case "Strip":

@@ -84,7 +84,7 @@ final class Normalizers {
   }
 
   private static Normalizer replace(Component fields) throws BadInput {
-    Matches pattern = fields.pattern();
+    Matches pattern = PatternParser.pattern(fields);
     String content = fields.text("content");
     return text -> replaced(text, pattern, content);
   }

@@ -21,6 +21,22 @@ final class PatternParser {
     this.source = source;
   }
 
+  /** The member {@code pattern} of a component: a text as it is written, or a regular expression. */
+  static Matches pattern(Component component) throws BadInput {
+    Component pattern = component.member("pattern").only("String", "Regex");
+    if (pattern.has("String") == pattern.has("Regex")) {
+      throw component.wrong("pattern", "a String or a Regex");
+    }
+    if (pattern.has("Regex")) {
+      return parse(pattern.text("Regex"));
+    }
+    String text = pattern.text("String");
+    if (text.isEmpty()) {
+      throw component.wrong("pattern", "a text that is not empty");
+    }
+    return Matches.literal(text);
+  }
+
   /** Compiles a pattern. Throws BadInput for what is not in the grammar. */
   static Pattern parse(String source) throws BadInput {
     PatternParser parser = new PatternParser(source);
@@ -34,7 +50,7 @@ final class PatternParser {
 
   private BadInput refused() {
     String why = "the pattern " + source + " has something at place " + at + " that phones do not reproduce";
-    return BadInput.of("tokenizer", why, Tokenizers.FIX);
+    return BadInput.of("tokenizer", why, Component.FIX);
   }
 
   private Pattern.Instruction add(Pattern.Kind kind, CharacterSet set) {

@@ -101,7 +101,7 @@ final class PreTokenizers {
   }
 
   private static PreTokenizer split(Component fields) throws BadInput {
-    Matches pattern = fields.pattern();
+    Matches pattern = PatternParser.pattern(fields);
     Behavior behavior = behavior(fields);
     boolean invert = fields.flag("invert");
     return (piece, out) -> behavior.split(piece, pattern, invert, out);

@@ -46,7 +46,7 @@ final class SetParser {
 
   private BadInput refused() {
     String why = "the pattern " + source + " has a character at place " + at + " that phones do not reproduce";
-    return BadInput.of("tokenizer", why, Tokenizers.FIX);
+    return BadInput.of("tokenizer", why, Component.FIX);
   }
 
   private int peek() {
@@ -158,7 +158,7 @@ final class SetParser {
     String inside = end < 0 ? "(" : source.substring(start, end);
     if (!inside.matches("[a-z'|\\[\\]]*") || inside.matches(".*(ss|st|ff|fi|fl).*")) {
       String why = "the pattern " + source + " ignores case in a way that phones do not reproduce";
-      throw BadInput.of("tokenizer", why, Tokenizers.FIX);
+      throw BadInput.of("tokenizer", why, Component.FIX);
     }
   }
 }

@@ -40,7 +40,7 @@ final class TokenizerJson {
         JsonParser parser = factory.createParser(in)) {
       json.readAll(parser);
     } catch (JsonProcessingException e) {
-      throw BadInput.of(path, "is not JSON (" + e.getOriginalMessage() + ")", Tokenizers.FIX);
+      throw BadInput.of(path, "is not JSON (" + e.getOriginalMessage() + ")", Component.FIX);
     } catch (IOException e) {
       throw BadInput.of(path, "cannot be read (" + e.getMessage() + ")", "See that the file is there");
     }
@@ -68,7 +68,7 @@ final class TokenizerJson {
   }
 
   private static BadInput refused(String why) {
-    return BadInput.of("tokenizer", why, Tokenizers.FIX);
+    return BadInput.of("tokenizer", why, Component.FIX);
   }
 
   private void readAll(JsonParser parser) throws IOException, BadInput {

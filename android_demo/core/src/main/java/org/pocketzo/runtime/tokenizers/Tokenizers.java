@@ -9,8 +9,6 @@ import org.pocketzo.runtime.BadInput;
 
 /** Opens tokenizers. What a tokenizer.json asks for is done exactly as the `tokenizers` library does it, or refused. */
 public final class Tokenizers {
-  static final String FIX = "Package the model with a tokenizer that phones support";
-
   private Tokenizers() {}
 
   /**

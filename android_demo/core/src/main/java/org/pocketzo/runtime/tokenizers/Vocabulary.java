@@ -37,7 +37,7 @@ final class Vocabulary {
   }
 
   private static BadInput refused(String token, String why) {
-    return BadInput.of("vocabulary", "the token \"" + token + "\" " + why, Tokenizers.FIX);
+    return BadInput.of("vocabulary", "the token \"" + token + "\" " + why, Component.FIX);
   }
 
   private void append(String token, int id) {
