@@ -1,6 +1,9 @@
 package org.pocketzo.runtime;
 
-import org.pocketzo.runtime.engines.Engine;
+import org.pocketzo.runtime.errors.BadInput;
+import org.pocketzo.runtime.errors.PocketzoException;
+import org.pocketzo.runtime.numbers.Finite;
+import org.pocketzo.runtime.numbers.Floats;
 
 /**
  * The zeroth-order loop: two forward passes a direction, no gradient, one scalar of optimizer state.

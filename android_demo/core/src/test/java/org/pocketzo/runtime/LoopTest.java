@@ -14,7 +14,8 @@ import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.pocketzo.runtime.engines.Engine;
+import org.pocketzo.runtime.errors.BadInput;
+import org.pocketzo.runtime.errors.DiskFull;
 
 /** Steps on a function whose derivative is known, and the order of batches. */
 class LoopTest {

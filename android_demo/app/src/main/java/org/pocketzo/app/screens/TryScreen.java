@@ -11,9 +11,9 @@ import android.widget.TextView;
 import org.pocketzo.app.R;
 import org.pocketzo.app.Words;
 import org.pocketzo.app.session.Answer;
-import org.pocketzo.app.session.RunState;
 import org.pocketzo.app.session.Session;
 import org.pocketzo.app.session.TrialState;
+import org.pocketzo.app.tuning.RunState;
 
 /** Base model and tuned model, asked the same, side by side. */
 public final class TryScreen extends Screen {

@@ -14,10 +14,19 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import org.pocketzo.app.R;
-import org.pocketzo.runtime.BadInput;
-import org.pocketzo.runtime.Manifest;
-import org.pocketzo.runtime.Memory;
-import org.pocketzo.runtime.PocketzoException;
+import org.pocketzo.app.examples.Collection;
+import org.pocketzo.app.examples.Split;
+import org.pocketzo.app.examples.Wording;
+import org.pocketzo.app.model.Model;
+import org.pocketzo.app.model.ModelState;
+import org.pocketzo.app.model.Trouble;
+import org.pocketzo.app.model.Workspace;
+import org.pocketzo.app.tuning.RunState;
+import org.pocketzo.app.tuning.Tuning;
+import org.pocketzo.runtime.bundle.Manifest;
+import org.pocketzo.runtime.errors.BadInput;
+import org.pocketzo.runtime.errors.PocketzoException;
+import org.pocketzo.runtime.limits.Memory;
 
 /**
  * What stands between screens and core: one a process. Long work happens on threads of its own; whoever listens is told

@@ -3,9 +3,10 @@ package org.pocketzo.runtime.engines;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
-import org.pocketzo.runtime.Bundle;
-import org.pocketzo.runtime.PocketzoException;
-import org.pocketzo.runtime.UsageError;
+import org.pocketzo.runtime.Engine;
+import org.pocketzo.runtime.bundle.Bundle;
+import org.pocketzo.runtime.errors.PocketzoException;
+import org.pocketzo.runtime.errors.UsageError;
 
 /** The engines that this build knows. */
 public final class Engines {
@@ -17,8 +18,8 @@ public final class Engines {
    * Loads the bundle's graph into engine {@code name}; {@code threads} 0 leaves the choice to the engine.
    *
    * @throws UsageError if the engine is not known
-   * @throws org.pocketzo.runtime.BadInput if it cannot run this graph
-   * @throws org.pocketzo.runtime.NotEnoughRoom if memory does not suffice for the weights
+   * @throws org.pocketzo.runtime.errors.BadInput if it cannot run this graph
+   * @throws org.pocketzo.runtime.errors.NotEnoughRoom if memory does not suffice for the weights
    */
   public static Engine open(String name, Bundle bundle, int threads) throws PocketzoException {
     if (!NAMES.contains(name)) {

@@ -8,11 +8,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import org.pocketzo.runtime.BadInput;
-import org.pocketzo.runtime.DataRecord;
 import org.pocketzo.runtime.Example;
 import org.pocketzo.runtime.LabelBias;
-import org.pocketzo.runtime.PocketzoException;
+import org.pocketzo.runtime.errors.BadInput;
+import org.pocketzo.runtime.errors.PocketzoException;
 import org.pocketzo.runtime.tokenizers.Tokenizer;
 
 /**

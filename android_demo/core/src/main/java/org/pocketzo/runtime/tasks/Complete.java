@@ -4,10 +4,9 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
-import org.pocketzo.runtime.BadInput;
-import org.pocketzo.runtime.DataRecord;
 import org.pocketzo.runtime.Example;
-import org.pocketzo.runtime.PocketzoException;
+import org.pocketzo.runtime.errors.BadInput;
+import org.pocketzo.runtime.errors.PocketzoException;
 import org.pocketzo.runtime.tokenizers.Tokenizer;
 
 /**

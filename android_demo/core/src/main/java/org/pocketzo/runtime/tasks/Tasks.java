@@ -6,10 +6,10 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
-import org.pocketzo.runtime.BadInput;
-import org.pocketzo.runtime.Json;
-import org.pocketzo.runtime.Manifest;
-import org.pocketzo.runtime.PocketzoException;
+import org.pocketzo.runtime.bundle.Manifest;
+import org.pocketzo.runtime.errors.BadInput;
+import org.pocketzo.runtime.errors.PocketzoException;
+import org.pocketzo.runtime.json.Json;
 import org.pocketzo.runtime.tokenizers.Tokenizer;
 
 /** Tasks from their definitions. One small file a kind. */
