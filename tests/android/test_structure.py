@@ -54,6 +54,19 @@ def test_no_folder_holds_more_than_one_can_look_over():
         assert count <= 16, f"{folder.relative_to(ROOT)}: {count} files"
 
 
+def test_engines_and_kinds_of_tasks_are_named_in_one_place_each():
+    """Elsewhere the tables answer, engines/Engines and tasks/Tasks, or the class's constant."""
+    homes = {"onnx": "OnnxReferences", "classify": "Classify", "complete": "Complete"}
+    for name, home in homes.items():
+        written = Counter(
+            path.stem
+            for path in SOURCES
+            if "main" in path.relative_to(ROOT).parts
+            for _ in re.findall(rf'"\.?{name}\\?"', path.read_text(encoding="utf-8"))
+        )
+        assert written == {home: 1}, name
+
+
 def test_a_class_in_java_for_every_file_in_python():
     """By name and room, but for what Java names by its class: exceptions, interfaces, what phones do without."""
     elsewhere = {"errors": "BadInput", "config": "TuneConfig", "interrupts": "Request", "tokenizer": "Tokenizer"}

@@ -7,6 +7,8 @@ import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.pocketzo.runtime.errors.PocketzoException;
+import org.pocketzo.runtime.tasks.Classify;
+import org.pocketzo.runtime.tasks.Complete;
 import org.pocketzo.runtime.tokenizers.Tokenizer;
 
 /**
@@ -21,7 +23,7 @@ public record Wording(boolean classifies, String textKey, String answerKey, Map<
 
   /** The wording of a bundle: {@code task} is its own task as a task file writes it, or null. */
   public static Wording of(Map<String, Object> task) {
-    if (task != null && "complete".equals(task.get("kind"))) {
+    if (task != null && Complete.KIND.equals(task.get("kind"))) {
       String text = place(task.get("prompt"), "prompt");
       String answer = place(task.get("completion"), "completion");
       boolean usable = text != null && answer != null && !text.equals(answer);
@@ -79,13 +81,13 @@ public record Wording(boolean classifies, String textKey, String answerKey, Map<
       if (stored != null) {
         return stored;
       }
-      task.put("kind", "complete");
+      task.put("kind", Complete.KIND);
       return task;
     }
     if (stored != null && labels().containsAll(labels)) {
       return stored;
     }
-    task.put("kind", "classify");
+    task.put("kind", Classify.KIND);
     String prompt = stored == null ? PROMPT : (String) stored.get("prompt");
     task.put("prompt", prompt);
     task.put("labels", LabelWords.choose(labels, prompt, tokenizer));

@@ -10,7 +10,6 @@ import org.pocketzo.runtime.bundle.Bundle;
 import org.pocketzo.runtime.bundle.Manifest;
 import org.pocketzo.runtime.bundle.Verify;
 import org.pocketzo.runtime.engines.Engines;
-import org.pocketzo.runtime.engines.OnnxEngine;
 import org.pocketzo.runtime.errors.BadInput;
 import org.pocketzo.runtime.errors.PocketzoException;
 import org.pocketzo.runtime.json.Json;
@@ -118,7 +117,7 @@ public final class Model {
   /** The engine with the bundle's graph, loaded now if it is not; it stays open until {@link #release}. */
   public synchronized Engine engine() throws PocketzoException {
     if (engine == null) {
-      engine = new SharedEngine(Engines.open(OnnxEngine.NAME, bundle(), 0));
+      engine = new SharedEngine(Engines.open(Engines.DEFAULT, bundle(), 0));
     }
     return engine;
   }

@@ -49,7 +49,7 @@ public record Bundle(Path directory, Manifest manifest, String hash) {
     checkNames(directory, manifest);
     checkFiles(directory, manifest, hashes, progress);
     for (Manifest.Graph graph : manifest.graphs()) {
-      if (graph.engine().equals("onnx") || graph.file().endsWith(".onnx")) {
+      if (OnnxReferences.areIn(graph)) {
         checkReferences(directory.resolve(graph.file()), graph, manifest.files().keySet());
       }
     }

@@ -18,6 +18,11 @@ import org.pocketzo.runtime.system.Files;
  * walked.
  */
 public final class OnnxReferences {
+  /** The engine that opens such files, as manifests name it. */
+  public static final String ENGINE = "onnx";
+
+  private static final String SUFFIX = "." + ENGINE;
+
   /** Messages within messages that are followed; a step graph needs 5. */
   public static final int DEPTH = 16;
 
@@ -74,6 +79,11 @@ public final class OnnxReferences {
   /** "function" and "training", where the file defines such. */
   public SortedSet<String> other() {
     return other;
+  }
+
+  /** Whether the file of {@code graph} is one, by the engine that it is for or by its own name. */
+  static boolean areIn(Manifest.Graph graph) {
+    return graph.engine().equals(ENGINE) || graph.file().endsWith(SUFFIX);
   }
 
   /** Walks the ONNX file {@code path}; throws BadInput if it is not one. */

@@ -9,7 +9,7 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import org.pocketzo.runtime.bundle.Bundle;
 import org.pocketzo.runtime.bundle.Manifest;
-import org.pocketzo.runtime.engines.OnnxEngine;
+import org.pocketzo.runtime.engines.Engines;
 import org.pocketzo.runtime.errors.PocketzoException;
 import org.pocketzo.runtime.errors.UsageError;
 import org.pocketzo.runtime.json.Json;
@@ -93,7 +93,7 @@ final class InspectCommand implements Callable<Integer> {
         Output.percent(values.sensitivityCaptured())));
     facts.put("reading", reading(manifest.reading()));
     facts.put("quantization", price(manifest));
-    facts.put("perturbation", "eps " + Floats.general(manifest.estimatorOf(OnnxEngine.NAME).eps()));
+    facts.put("perturbation", "eps " + Floats.general(manifest.estimatorOf(Engines.DEFAULT).eps()));
     facts.put("engines", engines(manifest));
     facts.put("task", manifest.task() == null ? "none stored" : manifest.task().get("kind") + " (default)");
     facts.put("size", Output.size(total));

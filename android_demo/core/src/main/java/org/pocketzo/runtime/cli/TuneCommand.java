@@ -46,7 +46,9 @@ final class TuneCommand implements Callable<Integer> {
 
   @Mixin private Settings settings;
 
-  @Option(names = "--engine", defaultValue = "onnx", description = "Engine to run the graph on: onnx.")
+  @Option(
+      names = "--engine", defaultValue = Engines.DEFAULT,
+      description = "Engine to run the graph on: " + Engines.DEFAULT + ".")
   private String engine;
 
   /** The engine makes as many as it is told, and takes all memory for them. */

@@ -1,8 +1,10 @@
 package org.pocketzo.runtime.engines;
 
-import java.util.Arrays;
+import java.util.ArrayList;
 import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.pocketzo.runtime.Engine;
 import org.pocketzo.runtime.bundle.Bundle;
 import org.pocketzo.runtime.errors.PocketzoException;
@@ -10,7 +12,20 @@ import org.pocketzo.runtime.errors.UsageError;
 
 /** The engines that this build knows. */
 public final class Engines {
-  public static final List<String> NAMES = Collections.unmodifiableList(Arrays.asList(OnnxEngine.NAME));
+  private interface Opener {
+    Engine open(Bundle bundle, int threads) throws PocketzoException;
+  }
+
+  private static final Map<String, Opener> OPENERS = new LinkedHashMap<>();
+
+  static {
+    OPENERS.put(OnnxEngine.NAME, (bundle, threads) -> new OnnxEngine(bundle, threads, true));
+  }
+
+  public static final List<String> NAMES = Collections.unmodifiableList(new ArrayList<>(OPENERS.keySet()));
+
+  /** The one that is taken where none is named. */
+  public static final String DEFAULT = OnnxEngine.NAME;
 
   private Engines() {}
 
@@ -22,9 +37,10 @@ public final class Engines {
    * @throws org.pocketzo.runtime.errors.NotEnoughRoom if memory does not suffice for the weights
    */
   public static Engine open(String name, Bundle bundle, int threads) throws PocketzoException {
-    if (!NAMES.contains(name)) {
+    Opener opener = OPENERS.get(name);
+    if (opener == null) {
       throw new UsageError("--engine " + name + ": not known. Use one of: " + String.join(", ", NAMES) + ".");
     }
-    return new OnnxEngine(bundle, threads, true);
+    return opener.open(bundle, threads);
   }
 }

@@ -23,6 +23,7 @@ import org.pocketzo.runtime.Examples;
 import org.pocketzo.runtime.Forward;
 import org.pocketzo.runtime.bundle.Bundle;
 import org.pocketzo.runtime.bundle.Manifest;
+import org.pocketzo.runtime.bundle.OnnxReferences;
 import org.pocketzo.runtime.errors.BadInput;
 import org.pocketzo.runtime.errors.NotEnoughRoom;
 import org.pocketzo.runtime.errors.OldEngine;
@@ -33,7 +34,7 @@ import org.pocketzo.runtime.errors.PocketzoException;
  * stay in the bundle's external data file, mapped.
  */
 public final class OnnxEngine implements Engine {
-  public static final String NAME = "onnx";
+  public static final String NAME = OnnxReferences.ENGINE;
 
   private static final Set<String> OUTPUTS =
       java.util.Collections.unmodifiableSet(new LinkedHashSet<>(Arrays.asList("nll", "hidden")));

@@ -22,6 +22,8 @@ import org.pocketzo.runtime.tokenizers.Tokenizer;
  * all: the words are the same for every record.
  */
 public final class Classify implements Task {
+  public static final String KIND = "classify";
+
   private final String prompt;
   private final Tokenizer tokenizer;
   private final List<String> labels;
@@ -114,7 +116,7 @@ public final class Classify implements Task {
 
   @Override
   public String kind() {
-    return "classify";
+    return KIND;
   }
 
   @Override

@@ -16,6 +16,8 @@ import org.pocketzo.runtime.tokenizers.Tokenizer;
  * <p>Spaces that end a prompt are read as the beginning of its completion.
  */
 public final class Complete implements Task {
+  public static final String KIND = "complete";
+
   private final String prompt;
   private final String completion;
   private final Tokenizer tokenizer;
@@ -42,7 +44,7 @@ public final class Complete implements Task {
 
   @Override
   public String kind() {
-    return "complete";
+    return KIND;
   }
 
   @Override

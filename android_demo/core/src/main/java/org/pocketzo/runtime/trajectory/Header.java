@@ -1,7 +1,6 @@
 package org.pocketzo.runtime.trajectory;
 
 import java.math.BigInteger;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -12,6 +11,7 @@ import org.pocketzo.runtime.errors.BadInput;
 import org.pocketzo.runtime.errors.PocketzoException;
 import org.pocketzo.runtime.json.Fields;
 import org.pocketzo.runtime.system.Version;
+import org.pocketzo.runtime.tasks.Tasks;
 
 /**
  * The first line of a trajectory: everything that the rest depends on.
@@ -102,13 +102,7 @@ public record Header(
 
   /** The labels of a classification; none for other tasks. */
   public List<String> labels() {
-    List<String> labels = new ArrayList<>();
-    if ("classify".equals(task.get("kind")) && task.get("labels") instanceof Map) {
-      for (Object label : ((Map<?, ?>) task.get("labels")).keySet()) {
-        labels.add((String) label);
-      }
-    }
-    return labels;
+    return Tasks.labels(task);
   }
 
   /**
