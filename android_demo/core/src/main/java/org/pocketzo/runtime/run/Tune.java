@@ -189,15 +189,15 @@ public final class Tune {
 
   private void steps(RunFolder folder, Replayed progress) throws PocketzoException {
     Checker checker = new Checker(job, examples, heldOut, folder, watcher, request);
-    int done = progress.state().step();
-    Iterator<List<Example>> batches = Batches.trainingBatches(examples, config.batch(), config.seed(), done);
+    int before = progress.state().step();
+    Iterator<List<Example>> batches = Batches.trainingBatches(examples, config.batch(), config.seed(), before);
     Task task = job.task();
     checker.check(progress, config);
     while (progress.state().step() < config.steps()) {
       Batch batch = Examples.collate(batches.next(), task.words());
-      Loop.Done step = Loop.zoStep(job.engine(), batch, progress.state(), config, folder.writer()::step);
-      progress.stepped(step.state());
-      watcher.stepped(step.step());
+      Loop.Stepped done = Loop.zoStep(job.engine(), batch, progress.state(), config, folder.writer()::step);
+      progress.stepped(done.state());
+      watcher.stepped(done.step());
       checker.check(progress, config);
       request.check();
     }
