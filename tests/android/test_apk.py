@@ -146,7 +146,7 @@ def test_contents(packaged):
     with zipfile.ZipFile(apk) as opened:
         names = set(opened.namelist())
     beside = {n for n in names if not n.startswith(("res/", "lib/", "assets/"))}
-    tables = {f"org/pocketzo/runtime/tokenizers/{name}.txt" for name in ("characters", "normalization")}
+    tables = {f"org/pocketzo/runtime/tokenizers/text/{name}.txt" for name in ("characters", "normalization")}
     assert beside == {"AndroidManifest.xml", "classes.dex", "resources.arsc", *tables}
     assert {n for n in names if n.startswith("assets/")} == {f"assets/bundle/{p.name}" for p in bundle.iterdir()}
     assert {n for n in names if n.startswith("lib/")} == {

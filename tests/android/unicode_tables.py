@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tokenizers import Regex, normalizers, pre_tokenizers
 
-FOLDER = Path(__file__).parents[2] / "android_demo/core/src/main/resources/org/pocketzo/runtime/tokenizers"
+FOLDER = Path(__file__).parents[2] / "android_demo/core/src/main/resources/org/pocketzo/runtime/tokenizers/text"
 CATEGORIES = (  # surrogates are no characters, and Cs has none
     "Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp Cc Cf Co Cn".split()  # noqa: SIM905
 )

@@ -17,8 +17,8 @@ import org.pocketzo.app.screens.ModelScreen;
 import org.pocketzo.app.screens.Screen;
 import org.pocketzo.app.screens.TryScreen;
 import org.pocketzo.app.screens.TuneScreen;
-import org.pocketzo.app.session.RunState;
 import org.pocketzo.app.session.Session;
+import org.pocketzo.app.tuning.RunState;
 import org.pocketzo.app.work.TuneService;
 
 /** The app's one window: four pages, of which the tabs below show one. */

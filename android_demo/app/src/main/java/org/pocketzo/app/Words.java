@@ -5,8 +5,8 @@ import android.content.res.Resources;
 import android.text.format.Formatter;
 import java.text.NumberFormat;
 import java.util.Locale;
-import org.pocketzo.app.session.RunState;
-import org.pocketzo.runtime.Evaluation;
+import org.pocketzo.app.tuning.RunState;
+import org.pocketzo.runtime.trajectory.Evaluation;
 
 /** Numbers and states as the person's language writes them. */
 public final class Words {

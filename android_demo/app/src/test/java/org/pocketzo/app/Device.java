@@ -50,7 +50,7 @@ final class Device {
     assertTrue(from, text.contains(from));
     String altered = text.replace(from, to);
     String begin = altered.substring(0, altered.lastIndexOf(",\n  \"seal\""));
-    String seal = org.pocketzo.runtime.Files.sha256(begin.getBytes(StandardCharsets.UTF_8));
+    String seal = org.pocketzo.runtime.system.Files.sha256(begin.getBytes(StandardCharsets.UTF_8));
     Files.write(manifest, (begin + ",\n  \"seal\": \"" + seal + "\"\n}\n").getBytes(StandardCharsets.UTF_8));
   }
 

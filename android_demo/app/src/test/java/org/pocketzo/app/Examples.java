@@ -2,7 +2,7 @@ package org.pocketzo.app;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
-import org.pocketzo.runtime.Json;
+import org.pocketzo.runtime.json.Json;
 
 /** Notes of a person, of two labels. */
 final class Examples {

@@ -23,21 +23,21 @@ import org.junit.After;
 import org.junit.Before;
 import org.junit.Test;
 import org.junit.runner.RunWith;
+import org.pocketzo.app.model.Workspace;
 import org.pocketzo.app.session.Answer;
-import org.pocketzo.app.session.RunState;
 import org.pocketzo.app.session.Session;
 import org.pocketzo.app.session.Sessions;
-import org.pocketzo.app.session.Workspace;
-import org.pocketzo.runtime.Bundle;
-import org.pocketzo.runtime.Data;
-import org.pocketzo.runtime.Job;
-import org.pocketzo.runtime.Request;
-import org.pocketzo.runtime.RunFolder;
-import org.pocketzo.runtime.Tune;
+import org.pocketzo.app.tuning.RunState;
+import org.pocketzo.runtime.Engine;
 import org.pocketzo.runtime.TuneConfig;
-import org.pocketzo.runtime.Watcher;
-import org.pocketzo.runtime.engines.Engine;
+import org.pocketzo.runtime.bundle.Bundle;
 import org.pocketzo.runtime.engines.Engines;
+import org.pocketzo.runtime.run.Job;
+import org.pocketzo.runtime.run.RunFolder;
+import org.pocketzo.runtime.run.Tune;
+import org.pocketzo.runtime.run.Watcher;
+import org.pocketzo.runtime.system.Request;
+import org.pocketzo.runtime.tasks.Data;
 import org.pocketzo.runtime.tasks.Tasks;
 import org.pocketzo.runtime.tokenizers.Tokenizers;
 import org.robolectric.RobolectricTestRunner;
@@ -102,14 +102,14 @@ public final class JourneyTest {
     device.await("the model is ready", () -> session().model().ready());
     String text = "a very long story " + String.join(" ", java.util.Collections.nCopies(400, "word"));
     session().collection().add(java.util.Arrays.asList(
-        new org.pocketzo.app.session.Item(text, "a"), new org.pocketzo.app.session.Item("x", "a"),
-        new org.pocketzo.app.session.Item("🙂🙂🙂", "b"), new org.pocketzo.app.session.Item("y", "b")));
+        new org.pocketzo.app.examples.Item(text, "a"), new org.pocketzo.app.examples.Item("x", "a"),
+        new org.pocketzo.app.examples.Item("🙂🙂🙂", "b"), new org.pocketzo.app.examples.Item("y", "b")));
     device.tab(MainActivity.TUNE);
     device.tap(R.id.page_tune, R.id.go);
     device.await("it is said", () -> device.read(R.id.page_tune, R.id.trouble_details).contains("a very long story"));
     assertEquals(4, session().collection().items().size());
     session().collection().remove(0);
-    session().collection().add(java.util.Arrays.asList(new org.pocketzo.app.session.Item("z", "a")));
+    session().collection().add(java.util.Arrays.asList(new org.pocketzo.app.examples.Item("z", "a")));
     device.screen().steps(1);
     device.tap(R.id.page_tune, R.id.go);
     device.await("the run is done", () -> session().run().phase() == RunState.Phase.DONE);
@@ -161,7 +161,7 @@ public final class JourneyTest {
     // One shopping example beside imported ones of other labels cannot be checked, and the page says so.
     assertTrue(device.read(R.id.page_tune, R.id.missing_title).contains("shopping"));
     session().collection().add(java.util.Arrays.asList(
-        new org.pocketzo.app.session.Item("milk and flour", "shopping")));
+        new org.pocketzo.app.examples.Item("milk and flour", "shopping")));
     device.tab(MainActivity.TUNE);
     device.screen().steps(STEPS);
     device.tap(R.id.page_tune, R.id.go);

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
+import org.pocketzo.runtime.numbers.Sorted;
 
 /**
  * The order in which examples are seen: shuffled, in batches of like length, the same to the bit everywhere.

@@ -1,5 +1,8 @@
 package org.pocketzo.runtime;
 
+import org.pocketzo.runtime.numbers.Philox;
+import org.pocketzo.runtime.numbers.Sorted;
+
 /**
  * Directions: +1/-1 (Rademacher) from the counter-based generator Philox4x64-10.
  *

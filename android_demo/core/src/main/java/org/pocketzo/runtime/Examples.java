@@ -2,6 +2,7 @@ package org.pocketzo.runtime;
 
 import java.util.Arrays;
 import java.util.List;
+import org.pocketzo.runtime.errors.BadInput;
 
 /** How examples become the arrays of the step graph. */
 public final class Examples {

@@ -1,6 +1,8 @@
 package org.pocketzo.runtime;
 
 import java.util.Arrays;
+import org.pocketzo.runtime.errors.PocketzoException;
+import org.pocketzo.runtime.numbers.Cholesky;
 
 /**
  * The fit of a label head: logistic regression by Newton's steps under a constant upper bound of the curvature

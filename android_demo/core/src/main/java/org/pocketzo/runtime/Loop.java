@@ -1,6 +1,9 @@
 package org.pocketzo.runtime;
 
-import org.pocketzo.runtime.engines.Engine;
+import org.pocketzo.runtime.errors.BadInput;
+import org.pocketzo.runtime.errors.PocketzoException;
+import org.pocketzo.runtime.numbers.Finite;
+import org.pocketzo.runtime.numbers.Floats;
 
 /**
  * The zeroth-order loop: two forward passes a direction, no gradient, one scalar of optimizer state.
@@ -18,17 +21,17 @@ public final class Loop {
   /** The loss of each perturbation [P], and the label bias after the step ([W]). */
   public record Losses(double[] losses, double[] labelBias) {}
 
-  /** What a step measured, and the state after it. */
-  public record Done(Step step, State state) {}
+  /** The state after a step, and what the step measured. */
+  public record Stepped(State state, Step step) {}
 
   private Loop() {}
 
   /**
-   * One step: perturb, measure, record, update.
+   * One step: perturb, measure, record, update. The state that it is given stays as it is, whatever happens.
    *
    * @throws BadInput if a loss or a value would not be a finite number; then nothing was recorded
    */
-  public static Done zoStep(Engine engine, Batch batch, State state, TuneConfig config, Recorder recorder)
+  public static Stepped zoStep(Engine engine, Batch batch, State state, TuneConfig config, Recorder recorder)
       throws PocketzoException {
     float[] values = state.tuned().values();
     float[][] z = Directions.directions(config.seed(), state.step(), config.directions(), values.length);
@@ -45,7 +48,7 @@ public final class Loop {
               + Floats.general(config.eps()) + ".");
     }
     recorder.record(step);
-    return new Done(step, moved);
+    return new Stepped(moved, step);
   }
 
   /** v + eps z for each direction, then v - eps z for each, [2Q][K]. */

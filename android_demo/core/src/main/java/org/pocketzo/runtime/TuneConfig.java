@@ -3,6 +3,8 @@ package org.pocketzo.runtime;
 import java.math.BigInteger;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.pocketzo.runtime.errors.UsageError;
+import org.pocketzo.runtime.numbers.Floats;
 
 /**
  * The settings of a run: one definition for command line, app and the trajectory's header, with the names that Python

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.SortedSet;
 import java.util.TreeSet;
+import org.pocketzo.runtime.json.Json;
 
 /** What tests/android/fixtures.py wrote with the reference in Python. */
 public final class Fixtures {

@@ -3,29 +3,33 @@ package org.pocketzo.runtime;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
-import org.pocketzo.runtime.engines.Engine;
+import org.pocketzo.runtime.bundle.Bundle;
+import org.pocketzo.runtime.errors.PocketzoException;
+import org.pocketzo.runtime.run.Job;
+import org.pocketzo.runtime.system.Request;
+import org.pocketzo.runtime.tasks.Data;
 import org.pocketzo.runtime.tasks.Task;
 import org.pocketzo.runtime.tasks.Tasks;
 import org.pocketzo.runtime.tokenizers.Tokenizers;
 
 /** Runs on the small bundle of the fixtures. */
-final class Jobs {
+public final class Jobs {
   /** Nobody who wants to stop a run. */
-  static final Request NOBODY = () -> {};
+  public static final Request NOBODY = () -> {};
 
   private Jobs() {}
 
-  static Bundle bundle() throws PocketzoException {
+  public static Bundle bundle() throws PocketzoException {
     return Bundle.open(Fixtures.path("bundle"));
   }
 
   /** A run of the fixtures' completions. */
-  static Job complete(Engine engine, Path run) throws PocketzoException {
+  public static Job complete(Engine engine, Path run) throws PocketzoException {
     return job(engine, run, "complete.json", "complete.jsonl", "complete-held.jsonl");
   }
 
   /** A run of the fixtures' classification. */
-  static Job classify(Engine engine, Path run) throws PocketzoException {
+  public static Job classify(Engine engine, Path run) throws PocketzoException {
     return job(engine, run, "task.json", "train.jsonl", "validation.jsonl");
   }
 
@@ -44,7 +48,7 @@ final class Jobs {
   }
 
   /** The classification with its training file replaced by these lines. */
-  static Job trainedOn(Engine engine, Path scratch, String... lines) throws Exception {
+  public static Job trainedOn(Engine engine, Path scratch, String... lines) throws Exception {
     Path data = Fixtures.path("data");
     Path train = Files.write(scratch.resolve("train.jsonl"), java.util.Arrays.asList(lines));
     return with(

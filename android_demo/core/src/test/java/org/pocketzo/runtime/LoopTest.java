@@ -14,7 +14,8 @@ import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.pocketzo.runtime.engines.Engine;
+import org.pocketzo.runtime.errors.BadInput;
+import org.pocketzo.runtime.errors.DiskFull;
 
 /** Steps on a function whose derivative is known, and the order of batches. */
 class LoopTest {
@@ -62,7 +63,8 @@ class LoopTest {
 
   @Test
   void projectedGradientsAreDirectionalDerivatives() throws Exception {
-    Loop.Done done = Loop.zoStep(new Linear(0), batch(), state(), CONFIG, step -> {});
+    State before = state();
+    Loop.Stepped done = Loop.zoStep(new Linear(0), batch(), before, CONFIG, step -> {});
     float[][] z = Directions.directions(3, 0, 2, 4);
     for (int q = 0; q < 2; q++) {
       double derivative = 0;
@@ -72,6 +74,8 @@ class LoopTest {
       assertEquals(derivative, done.step().projectedGradients()[q], 0.02);
     }
     assertEquals(1, done.state().step());
+    assertEquals(0, before.step());
+    assertArrayEquals(new float[] {1, 2, 3, 4}, before.tuned().values());
     assertEquals(4 * 6, done.step().tokens());
   }
 

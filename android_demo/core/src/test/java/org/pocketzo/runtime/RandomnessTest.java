@@ -6,6 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.pocketzo.runtime.errors.BadInput;
+import org.pocketzo.runtime.errors.PocketzoException;
+import org.pocketzo.runtime.numbers.Philox;
 
 /** What is random, and what changes the values, is what docs/randomness.md says, by the vectors that Python wrote. */
 class RandomnessTest {

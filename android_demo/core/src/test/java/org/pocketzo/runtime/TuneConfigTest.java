@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import java.math.BigInteger;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.pocketzo.runtime.bundle.ManifestReader;
+import org.pocketzo.runtime.errors.UsageError;
 
 class TuneConfigTest {
   @Test

@@ -4,6 +4,8 @@ import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.util.List;
 import java.util.Map;
+import org.pocketzo.runtime.errors.BadInput;
+import org.pocketzo.runtime.json.Json;
 
 /** The vectors that Python's tests read too: tests/vectors/randomness.json. */
 @SuppressWarnings("unchecked")

@@ -9,7 +9,7 @@ import android.widget.EditText;
 import java.util.List;
 import java.util.function.Consumer;
 import org.pocketzo.app.R;
-import org.pocketzo.app.session.Item;
+import org.pocketzo.app.examples.Item;
 
 /** Questions that need an answer before anything else. */
 final class Dialogs {

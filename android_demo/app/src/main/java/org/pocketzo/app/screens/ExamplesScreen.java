@@ -17,13 +17,13 @@ import java.util.List;
 import java.util.Map;
 import org.pocketzo.app.R;
 import org.pocketzo.app.Words;
-import org.pocketzo.app.session.Collection;
-import org.pocketzo.app.session.Item;
-import org.pocketzo.app.session.Lines;
-import org.pocketzo.app.session.Split;
+import org.pocketzo.app.examples.Collection;
+import org.pocketzo.app.examples.Item;
+import org.pocketzo.app.examples.Lines;
+import org.pocketzo.app.examples.Split;
+import org.pocketzo.app.model.Trouble;
 import org.pocketzo.app.session.Transfer;
-import org.pocketzo.app.session.Trouble;
-import org.pocketzo.runtime.BadInput;
+import org.pocketzo.runtime.errors.BadInput;
 
 /** The person's examples: typed, pasted or imported, with their labels. */
 public final class ExamplesScreen extends Screen {

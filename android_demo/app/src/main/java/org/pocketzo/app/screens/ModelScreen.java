@@ -9,8 +9,8 @@ import android.widget.ProgressBar;
 import android.widget.TextView;
 import org.pocketzo.app.R;
 import org.pocketzo.app.Words;
-import org.pocketzo.app.session.ModelState;
-import org.pocketzo.runtime.Manifest;
+import org.pocketzo.app.model.ModelState;
+import org.pocketzo.runtime.bundle.Manifest;
 
 /** What is in the bundle, whether this phone computes it right, and whether memory suffices. */
 public final class ModelScreen extends Screen {

@@ -5,8 +5,8 @@ import android.view.LayoutInflater;
 import android.view.View;
 import android.widget.TextView;
 import org.pocketzo.app.R;
+import org.pocketzo.app.model.Trouble;
 import org.pocketzo.app.session.Session;
-import org.pocketzo.app.session.Trouble;
 
 /** One of the app's pages: a view, and how it looks now. */
 public abstract class Screen {

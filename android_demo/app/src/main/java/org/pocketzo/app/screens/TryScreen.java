@@ -10,10 +10,10 @@ import android.widget.ProgressBar;
 import android.widget.TextView;
 import org.pocketzo.app.R;
 import org.pocketzo.app.Words;
+import org.pocketzo.app.examples.Missing;
 import org.pocketzo.app.session.Answer;
-import org.pocketzo.app.session.RunState;
-import org.pocketzo.app.session.Session;
 import org.pocketzo.app.session.TrialState;
+import org.pocketzo.app.tuning.RunState;
 
 /** Base model and tuned model, asked the same, side by side. */
 public final class TryScreen extends Screen {
@@ -34,8 +34,8 @@ public final class TryScreen extends Screen {
   public void refresh() {
     TrialState trial = session.trial();
     boolean labels = session.wording().classifies() && session.collection() != null
-        && session.run().phase() == RunState.Phase.NONE && session.missing() != Session.Missing.NOTHING
-        && session.missing() != Session.Missing.SECOND_EXAMPLE;
+        && session.run().phase() == RunState.Phase.NONE && session.missing() != Missing.NOTHING
+        && session.missing() != Missing.SECOND_EXAMPLE;
     boolean known = session.collection() != null || session.run().phase() != RunState.Phase.NONE;
     find(R.id.ask).setEnabled(session.model().ready() && known && !trial.busy() && !labels);
     text(R.id.try_said, trial.busy() ? activity.getText(R.string.try_busy)

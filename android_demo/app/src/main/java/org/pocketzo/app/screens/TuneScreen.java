@@ -2,7 +2,6 @@ package org.pocketzo.app.screens;
 
 import android.app.Activity;
 import android.content.Intent;
-import android.view.View;
 import android.widget.Button;
 import android.widget.LinearLayout;
 import android.widget.ProgressBar;
@@ -11,10 +10,10 @@ import java.util.ArrayList;
 import java.util.List;
 import org.pocketzo.app.R;
 import org.pocketzo.app.Words;
-import org.pocketzo.app.session.RunState;
-import org.pocketzo.app.session.Session;
-import org.pocketzo.app.session.Trouble;
+import org.pocketzo.app.examples.Missing;
+import org.pocketzo.app.model.Trouble;
 import org.pocketzo.app.share.ResultProvider;
+import org.pocketzo.app.tuning.RunState;
 import org.pocketzo.app.views.ChartView;
 import org.pocketzo.app.work.Phone;
 import org.pocketzo.app.work.Rules;
@@ -71,7 +70,7 @@ public final class TuneScreen extends Screen {
   @Override
   public void refresh() {
     RunState run = session.run();
-    Session.Missing missing = session.collection() == null ? null : session.missing();
+    Missing missing = session.collection() == null ? null : session.missing();
     trouble(run.trouble() != null ? run.trouble() : refused);
     showMissing(run, missing);
     showResult(run);
@@ -82,18 +81,18 @@ public final class TuneScreen extends Screen {
     showPhone();
   }
 
-  private void showMissing(RunState run, Session.Missing missing) {
-    boolean blocked = missing != null && missing != Session.Missing.NOTHING && run.phase() == RunState.Phase.NONE;
+  private void showMissing(RunState run, Missing missing) {
+    boolean blocked = missing != null && missing != Missing.NOTHING && run.phase() == RunState.Phase.NONE;
     show(R.id.missing, blocked);
     if (!blocked) {
       return;
     }
-    boolean lone = missing == Session.Missing.SECOND_EXAMPLE;
-    int title = missing == Session.Missing.LABELS ? R.string.missing_labels : R.string.missing_examples;
+    boolean lone = missing == Missing.SECOND_EXAMPLE;
+    int title = missing == Missing.LABELS ? R.string.missing_labels : R.string.missing_examples;
     text(R.id.missing_title, lone
         ? activity.getString(R.string.missing_second, session.loneLabel()) : activity.getText(title));
     text(R.id.missing_advice, activity.getText(lone ? R.string.missing_second_advice
-        : missing == Session.Missing.LABELS ? R.string.missing_labels_advice : R.string.missing_examples_advice));
+        : missing == Missing.LABELS ? R.string.missing_labels_advice : R.string.missing_examples_advice));
   }
 
   private void showResult(RunState run) {
@@ -112,7 +111,7 @@ public final class TuneScreen extends Screen {
         activity.getString(judged ? R.string.tune_on_held : R.string.tune_on_held_loss, examples));
   }
 
-  private void showProgress(RunState run, Session.Missing missing) {
+  private void showProgress(RunState run, Missing missing) {
     text(R.id.doing, activity.getText(Words.phase(run)));
     boolean begun = run.phase() != RunState.Phase.NONE;
     ProgressBar bar = find(R.id.bar);
@@ -135,8 +134,8 @@ public final class TuneScreen extends Screen {
       case DONE -> activity.getString(R.string.tune_more, MORE);
     };
     text(R.id.go, label);
-    go.setEnabled(session.model().ready() && !ordering && (begun || missing == Session.Missing.NOTHING));
-    show(R.id.anew, begun && !run.active() && missing == Session.Missing.NOTHING);
+    go.setEnabled(session.model().ready() && !ordering && (begun || missing == Missing.NOTHING));
+    show(R.id.anew, begun && !run.active() && missing == Missing.NOTHING);
   }
 
   private void showCharts(RunState run) {

@@ -7,17 +7,26 @@ import android.os.Handler;
 import android.os.Looper;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import org.pocketzo.app.R;
-import org.pocketzo.runtime.BadInput;
-import org.pocketzo.runtime.Manifest;
-import org.pocketzo.runtime.Memory;
-import org.pocketzo.runtime.PocketzoException;
+import org.pocketzo.app.examples.Collection;
+import org.pocketzo.app.examples.Missing;
+import org.pocketzo.app.examples.Split;
+import org.pocketzo.app.examples.Wording;
+import org.pocketzo.app.model.Model;
+import org.pocketzo.app.model.ModelState;
+import org.pocketzo.app.model.Trouble;
+import org.pocketzo.app.model.Workspace;
+import org.pocketzo.app.tuning.RunState;
+import org.pocketzo.app.tuning.Tuning;
+import org.pocketzo.runtime.bundle.Manifest;
+import org.pocketzo.runtime.errors.BadInput;
+import org.pocketzo.runtime.errors.PocketzoException;
+import org.pocketzo.runtime.limits.Memory;
 
 /**
  * What stands between screens and core: one a process. Long work happens on threads of its own; whoever listens is told
@@ -28,18 +37,6 @@ public final class Session {
   public interface Listener {
     void changed();
   }
-
-  /** What keeps examples from being tuned on. */
-  public enum Missing {
-    NOTHING,
-    EXAMPLES,
-    /** All examples have one label. */
-    LABELS,
-    /** A label has one example, so that none can be held back. */
-    SECOND_EXAMPLE
-  }
-
-  private static final int LEAST = 2;
 
   private static Session session;
 
@@ -191,28 +188,12 @@ public final class Session {
 
   /** What is missing before tuning can start. */
   public Missing missing() {
-    Collection there = collection;
-    if (there == null || there.items().isEmpty()) {
-      return Missing.EXAMPLES;
-    }
-    if (!wording.classifies()) {
-      return there.items().size() < LEAST ? Missing.EXAMPLES : Missing.NOTHING;
-    }
-    Map<String, Integer> counts = Split.counts(there.items());
-    if (counts.size() < LEAST) {
-      return Missing.LABELS;
-    }
-    return loneLabel() == null ? Missing.NOTHING : Missing.SECOND_EXAMPLE;
+    return Missing.of(collection, wording.classifies());
   }
 
   /** A label with one example, or null. */
   public String loneLabel() {
-    for (Map.Entry<String, Integer> count : Split.counts(collection.items()).entrySet()) {
-      if (count.getValue() < LEAST) {
-        return count.getKey();
-      }
-    }
-    return null;
+    return Missing.loneLabel(collection.items());
   }
 
   /** Which examples are held back, by their places. */

@@ -9,9 +9,13 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.nio.file.Paths;
 import org.pocketzo.app.R;
-import org.pocketzo.runtime.BadInput;
-import org.pocketzo.runtime.Compressed;
-import org.pocketzo.runtime.Files;
+import org.pocketzo.app.examples.Collection;
+import org.pocketzo.app.examples.Lines;
+import org.pocketzo.app.examples.Wording;
+import org.pocketzo.app.model.Trouble;
+import org.pocketzo.runtime.errors.BadInput;
+import org.pocketzo.runtime.system.Files;
+import org.pocketzo.runtime.tasks.Compressed;
 
 /** Examples from and to files of the person's, which may lie in a cloud: not for the thread that draws. */
 public final class Transfer {

@@ -1,10 +1,10 @@
 package org.pocketzo.app.share;
 
+import android.content.ClipData;
 import android.content.ContentProvider;
 import android.content.ContentValues;
 import android.content.Context;
 import android.content.Intent;
-import android.content.ClipData;
 import android.database.Cursor;
 import android.database.MatrixCursor;
 import android.net.Uri;
@@ -16,9 +16,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.pocketzo.app.R;
+import org.pocketzo.app.model.Workspace;
 import org.pocketzo.app.session.Session;
-import org.pocketzo.app.session.Workspace;
-import org.pocketzo.runtime.RunFolder;
+import org.pocketzo.runtime.run.RunFolder;
 
 /** Lends the files of a result, and no other, to the app that the person chose to share them with. */
 public final class ResultProvider extends ContentProvider {

@@ -4,10 +4,10 @@ import android.content.Context;
 import android.os.PowerManager;
 import android.os.SystemClock;
 import java.util.function.Supplier;
-import org.pocketzo.app.session.RunState;
-import org.pocketzo.app.session.Tuning;
-import org.pocketzo.runtime.Interrupted;
-import org.pocketzo.runtime.Request;
+import org.pocketzo.app.tuning.RunState;
+import org.pocketzo.app.tuning.Tuning;
+import org.pocketzo.runtime.errors.Interrupted;
+import org.pocketzo.runtime.system.Request;
 
 /**
  * Asked after every step whether the run may go on: it rests while the phone is hot, and ends when the person, the

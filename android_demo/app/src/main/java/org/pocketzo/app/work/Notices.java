@@ -9,7 +9,7 @@ import android.content.Intent;
 import org.pocketzo.app.MainActivity;
 import org.pocketzo.app.R;
 import org.pocketzo.app.Words;
-import org.pocketzo.app.session.RunState;
+import org.pocketzo.app.tuning.RunState;
 
 /** What the notification of a run says. */
 final class Notices {

@@ -4,8 +4,8 @@ import android.content.Context;
 import android.os.Handler;
 import android.os.Looper;
 import org.pocketzo.app.session.Session;
-import org.pocketzo.app.session.Tuning;
-import org.pocketzo.runtime.BadInput;
+import org.pocketzo.app.tuning.Tuning;
+import org.pocketzo.runtime.errors.BadInput;
 
 /** Runs on a thread of their own, whoever asked for them: the service of a person, or the system's job. */
 public final class Runs {

@@ -6,8 +6,8 @@ import android.app.job.JobScheduler;
 import android.app.job.JobService;
 import android.content.ComponentName;
 import android.content.Context;
-import org.pocketzo.app.session.RunState;
 import org.pocketzo.app.session.Session;
+import org.pocketzo.app.tuning.RunState;
 
 /**
  * Goes on with a run that lost its process, to a restart of the phone, to the system, or because a rule was not kept:

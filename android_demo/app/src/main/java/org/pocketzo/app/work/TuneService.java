@@ -8,8 +8,8 @@ import android.os.Build;
 import android.os.IBinder;
 import android.os.SystemClock;
 import org.pocketzo.app.NewerSystem;
-import org.pocketzo.app.session.RunState;
 import org.pocketzo.app.session.Session;
+import org.pocketzo.app.tuning.RunState;
 
 /**
  * Tunes while the person does something else, the screen off too: a foreground service with a notification. If the

@@ -2,7 +2,7 @@ package org.pocketzo.runtime.cli;
 
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
-import org.pocketzo.runtime.Request;
+import org.pocketzo.runtime.system.Request;
 
 /** Ctrl-C and SIGTERM between steps: the first asks the run to end, the second ends the process at once. */
 final class Interrupts {

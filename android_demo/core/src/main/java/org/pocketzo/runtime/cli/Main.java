@@ -5,7 +5,7 @@ import java.io.FileOutputStream;
 import java.io.PrintStream;
 import java.io.UnsupportedEncodingException;
 import java.util.Arrays;
-import org.pocketzo.runtime.PocketzoException;
+import org.pocketzo.runtime.errors.PocketzoException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
@@ -22,7 +22,7 @@ public final class Main {
   static final class Version implements CommandLine.IVersionProvider {
     @Override
     public String[] getVersion() {
-      return new String[] {org.pocketzo.runtime.Version.POCKETZO};
+      return new String[] {org.pocketzo.runtime.system.Version.POCKETZO};
     }
   }
 

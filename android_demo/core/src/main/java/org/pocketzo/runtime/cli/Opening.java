@@ -2,9 +2,9 @@ package org.pocketzo.runtime.cli;
 
 import java.nio.file.Path;
 import java.util.Map;
-import org.pocketzo.runtime.Bundle;
-import org.pocketzo.runtime.PocketzoException;
-import org.pocketzo.runtime.UsageError;
+import org.pocketzo.runtime.bundle.Bundle;
+import org.pocketzo.runtime.errors.PocketzoException;
+import org.pocketzo.runtime.errors.UsageError;
 import org.pocketzo.runtime.tasks.Task;
 import org.pocketzo.runtime.tasks.Tasks;
 import org.pocketzo.runtime.tokenizers.Tokenizers;

@@ -1,7 +1,7 @@
 package org.pocketzo.runtime.cli;
 
 import java.util.Locale;
-import org.pocketzo.runtime.Json;
+import org.pocketzo.runtime.json.Json;
 import picocli.CommandLine.Option;
 
 /** What all commands share: the options --json and --debug, results on standard output, the rest on standard error. */

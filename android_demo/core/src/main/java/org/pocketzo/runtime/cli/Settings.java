@@ -4,7 +4,7 @@ import java.math.BigInteger;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.pocketzo.runtime.TuneConfig;
-import org.pocketzo.runtime.UsageError;
+import org.pocketzo.runtime.errors.UsageError;
 import picocli.CommandLine.Option;
 
 /** The options that are settings of a run, null where the command line does not name them. */

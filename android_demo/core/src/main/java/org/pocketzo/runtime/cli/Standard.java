@@ -3,7 +3,7 @@ package org.pocketzo.runtime.cli;
 import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
-import org.pocketzo.runtime.BadInput;
+import org.pocketzo.runtime.errors.BadInput;
 
 /** Standard output, which remembers why it took no more: the streams that print keep that to themselves. */
 final class Standard extends FilterOutputStream {

@@ -1,9 +1,9 @@
 package org.pocketzo.runtime.cli;
 
 import java.util.Locale;
-import org.pocketzo.runtime.Evaluation;
 import org.pocketzo.runtime.Step;
-import org.pocketzo.runtime.Watcher;
+import org.pocketzo.runtime.run.Watcher;
+import org.pocketzo.runtime.trajectory.Evaluation;
 
 /** A run on standard error: a bar of what is under way on a terminal, and a line a milestone everywhere. */
 final class TuneBars implements Watcher, AutoCloseable {

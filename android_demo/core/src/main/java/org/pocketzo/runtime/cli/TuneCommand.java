@@ -5,19 +5,19 @@ import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import org.pocketzo.runtime.Data;
-import org.pocketzo.runtime.DataSet;
-import org.pocketzo.runtime.Evaluation;
-import org.pocketzo.runtime.Job;
-import org.pocketzo.runtime.PocketzoException;
-import org.pocketzo.runtime.Request;
-import org.pocketzo.runtime.Result;
-import org.pocketzo.runtime.RunFolder;
-import org.pocketzo.runtime.Tune;
+import org.pocketzo.runtime.Engine;
 import org.pocketzo.runtime.TuneConfig;
-import org.pocketzo.runtime.UsageError;
-import org.pocketzo.runtime.engines.Engine;
 import org.pocketzo.runtime.engines.Engines;
+import org.pocketzo.runtime.errors.PocketzoException;
+import org.pocketzo.runtime.errors.UsageError;
+import org.pocketzo.runtime.run.Job;
+import org.pocketzo.runtime.run.Result;
+import org.pocketzo.runtime.run.RunFolder;
+import org.pocketzo.runtime.run.Tune;
+import org.pocketzo.runtime.system.Request;
+import org.pocketzo.runtime.tasks.Data;
+import org.pocketzo.runtime.tasks.DataSet;
+import org.pocketzo.runtime.trajectory.Evaluation;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -46,7 +46,9 @@ final class TuneCommand implements Callable<Integer> {
 
   @Mixin private Settings settings;
 
-  @Option(names = "--engine", defaultValue = "onnx", description = "Engine to run the graph on: onnx.")
+  @Option(
+      names = "--engine", defaultValue = Engines.DEFAULT,
+      description = "Engine to run the graph on: " + Engines.DEFAULT + ".")
   private String engine;
 
   /** The engine makes as many as it is told, and takes all memory for them. */

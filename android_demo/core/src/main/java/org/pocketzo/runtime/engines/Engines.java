@@ -1,15 +1,31 @@
 package org.pocketzo.runtime.engines;
 
-import java.util.Arrays;
+import java.util.ArrayList;
 import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
-import org.pocketzo.runtime.Bundle;
-import org.pocketzo.runtime.PocketzoException;
-import org.pocketzo.runtime.UsageError;
+import java.util.Map;
+import org.pocketzo.runtime.Engine;
+import org.pocketzo.runtime.bundle.Bundle;
+import org.pocketzo.runtime.errors.PocketzoException;
+import org.pocketzo.runtime.errors.UsageError;
 
 /** The engines that this build knows. */
 public final class Engines {
-  public static final List<String> NAMES = Collections.unmodifiableList(Arrays.asList(OnnxEngine.NAME));
+  private interface Opener {
+    Engine open(Bundle bundle, int threads) throws PocketzoException;
+  }
+
+  private static final Map<String, Opener> OPENERS = new LinkedHashMap<>();
+
+  static {
+    OPENERS.put(OnnxEngine.NAME, (bundle, threads) -> new OnnxEngine(bundle, threads, true));
+  }
+
+  public static final List<String> NAMES = Collections.unmodifiableList(new ArrayList<>(OPENERS.keySet()));
+
+  /** The one that is taken where none is named. */
+  public static final String DEFAULT = OnnxEngine.NAME;
 
   private Engines() {}
 
@@ -17,13 +33,14 @@ public final class Engines {
    * Loads the bundle's graph into engine {@code name}; {@code threads} 0 leaves the choice to the engine.
    *
    * @throws UsageError if the engine is not known
-   * @throws org.pocketzo.runtime.BadInput if it cannot run this graph
-   * @throws org.pocketzo.runtime.NotEnoughRoom if memory does not suffice for the weights
+   * @throws org.pocketzo.runtime.errors.BadInput if it cannot run this graph
+   * @throws org.pocketzo.runtime.errors.NotEnoughRoom if memory does not suffice for the weights
    */
   public static Engine open(String name, Bundle bundle, int threads) throws PocketzoException {
-    if (!NAMES.contains(name)) {
+    Opener opener = OPENERS.get(name);
+    if (opener == null) {
       throw new UsageError("--engine " + name + ": not known. Use one of: " + String.join(", ", NAMES) + ".");
     }
-    return new OnnxEngine(bundle, threads, true);
+    return opener.open(bundle, threads);
   }
 }

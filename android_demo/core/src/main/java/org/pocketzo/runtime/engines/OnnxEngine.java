@@ -17,22 +17,24 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
-import org.pocketzo.runtime.BadInput;
 import org.pocketzo.runtime.Batch;
-import org.pocketzo.runtime.Bundle;
+import org.pocketzo.runtime.Engine;
 import org.pocketzo.runtime.Examples;
 import org.pocketzo.runtime.Forward;
-import org.pocketzo.runtime.Manifest;
-import org.pocketzo.runtime.NotEnoughRoom;
-import org.pocketzo.runtime.OldEngine;
-import org.pocketzo.runtime.PocketzoException;
+import org.pocketzo.runtime.bundle.Bundle;
+import org.pocketzo.runtime.bundle.Manifest;
+import org.pocketzo.runtime.bundle.OnnxReferences;
+import org.pocketzo.runtime.errors.BadInput;
+import org.pocketzo.runtime.errors.NotEnoughRoom;
+import org.pocketzo.runtime.errors.OldEngine;
+import org.pocketzo.runtime.errors.PocketzoException;
 
 /**
  * The step graph on ONNX Runtime, as it comes from a package repository: one inference session on the CPU; the weights
  * stay in the bundle's external data file, mapped.
  */
 public final class OnnxEngine implements Engine {
-  public static final String NAME = "onnx";
+  public static final String NAME = OnnxReferences.ENGINE;
 
   private static final Set<String> OUTPUTS =
       java.util.Collections.unmodifiableSet(new LinkedHashSet<>(Arrays.asList("nll", "hidden")));

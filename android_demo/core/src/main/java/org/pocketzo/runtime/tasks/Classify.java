@@ -8,11 +8,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import org.pocketzo.runtime.BadInput;
-import org.pocketzo.runtime.DataRecord;
 import org.pocketzo.runtime.Example;
 import org.pocketzo.runtime.LabelBias;
-import org.pocketzo.runtime.PocketzoException;
+import org.pocketzo.runtime.errors.BadInput;
+import org.pocketzo.runtime.errors.PocketzoException;
 import org.pocketzo.runtime.tokenizers.Tokenizer;
 
 /**
@@ -23,6 +22,8 @@ import org.pocketzo.runtime.tokenizers.Tokenizer;
  * all: the words are the same for every record.
  */
 public final class Classify implements Task {
+  public static final String KIND = "classify";
+
   private final String prompt;
   private final Tokenizer tokenizer;
   private final List<String> labels;
@@ -115,7 +116,7 @@ public final class Classify implements Task {
 
   @Override
   public String kind() {
-    return "classify";
+    return KIND;
   }
 
   @Override

@@ -4,10 +4,9 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
-import org.pocketzo.runtime.BadInput;
-import org.pocketzo.runtime.DataRecord;
 import org.pocketzo.runtime.Example;
-import org.pocketzo.runtime.PocketzoException;
+import org.pocketzo.runtime.errors.BadInput;
+import org.pocketzo.runtime.errors.PocketzoException;
 import org.pocketzo.runtime.tokenizers.Tokenizer;
 
 /**
@@ -17,6 +16,8 @@ import org.pocketzo.runtime.tokenizers.Tokenizer;
  * <p>Spaces that end a prompt are read as the beginning of its completion.
  */
 public final class Complete implements Task {
+  public static final String KIND = "complete";
+
   private final String prompt;
   private final String completion;
   private final Tokenizer tokenizer;
@@ -43,7 +44,7 @@ public final class Complete implements Task {
 
   @Override
   public String kind() {
-    return "complete";
+    return KIND;
   }
 
   @Override

@@ -1,9 +1,8 @@
 package org.pocketzo.runtime.tasks;
 
 import java.util.List;
-import org.pocketzo.runtime.DataRecord;
 import org.pocketzo.runtime.Example;
-import org.pocketzo.runtime.PocketzoException;
+import org.pocketzo.runtime.errors.PocketzoException;
 
 /** What the loop and the evaluation need of a task: how a record becomes a sequence to score, and what scores mean. */
 public interface Task {
@@ -21,7 +20,7 @@ public interface Task {
   /**
    * The sequence with everything that loss and {@link #judge} need scored.
    *
-   * @throws org.pocketzo.runtime.BadInput naming file and line of a record that does not fit
+   * @throws org.pocketzo.runtime.errors.BadInput naming file and line of a record that does not fit
    */
   Example example(DataRecord record) throws PocketzoException;
 

@@ -1,21 +1,44 @@
 package org.pocketzo.runtime.tasks;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
-import org.pocketzo.runtime.BadInput;
-import org.pocketzo.runtime.Json;
-import org.pocketzo.runtime.Manifest;
-import org.pocketzo.runtime.PocketzoException;
+import org.pocketzo.runtime.bundle.Manifest;
+import org.pocketzo.runtime.errors.BadInput;
+import org.pocketzo.runtime.errors.PocketzoException;
+import org.pocketzo.runtime.json.Json;
 import org.pocketzo.runtime.tokenizers.Tokenizer;
 
 /** Tasks from their definitions. One small file a kind. */
 public final class Tasks {
+  private interface Maker {
+    Task make(Map<String, Object> definition, Object where, Tokenizer tokenizer, Manifest.Model model)
+        throws PocketzoException;
+  }
+
+  /** How a task of a kind is made, and whether it has labels. */
+  private record Kind(boolean labelled, Maker maker) {}
+
+  private static final Map<String, Kind> TABLE = new LinkedHashMap<>();
+
+  static {
+    TABLE.put(
+        Classify.KIND,
+        new Kind(true, (task, where, tokenizer, model) ->
+            new Classify(task, where, tokenizer, (int) model.vocabulary())));
+    TABLE.put(
+        Complete.KIND,
+        new Kind(false, (task, where, tokenizer, model) ->
+            new Complete(task, where, tokenizer, (int) model.vocabulary(), model.eosTokenId())));
+  }
+
   /** The kinds that this build knows. */
-  public static final List<String> KINDS = Collections.unmodifiableList(Arrays.asList("classify", "complete"));
+  public static final List<String> KINDS = Collections.unmodifiableList(new ArrayList<>(TABLE.keySet()));
 
   private static final List<String> KEYS = Arrays.asList("kind", "prompt", "labels", "completion");
 
@@ -40,15 +63,23 @@ public final class Tasks {
       throw BadInput.of(
           where, "the task has an unknown key \"" + unknown.first() + "\"", "Keys: " + String.join(", ", KEYS));
     }
-    int vocabulary = (int) model.vocabulary();
-    switch ((String) kind) {
-      case "classify":
-        return new Classify(definition, where, tokenizer, vocabulary);
-      case "complete":
-        return new Complete(definition, where, tokenizer, vocabulary, model.eosTokenId());
-      default:
-        throw BadInput.of(where, "task kind \"" + kind + "\" is not known", known);
+    Kind found = TABLE.get(kind);
+    if (found == null) {
+      throw BadInput.of(where, "task kind \"" + kind + "\" is not known", known);
     }
+    return found.maker().make(definition, where, tokenizer, model);
+  }
+
+  /** The labels that {@code definition} names; none where its kind has none. */
+  public static List<String> labels(Map<String, Object> definition) {
+    List<String> labels = new ArrayList<>();
+    Kind kind = TABLE.get(definition.get("kind"));
+    if (kind != null && kind.labelled() && definition.get("labels") instanceof Map<?, ?> words) {
+      for (Object label : words.keySet()) {
+        labels.add((String) label);
+      }
+    }
+    return labels;
   }
 
   /**
@@ -60,7 +91,7 @@ public final class Tasks {
   public static Map<String, Object> read(Path path) throws BadInput {
     Object content = Json.read(path, "task file");
     if (!(content instanceof Map)) {
-      throw BadInput.of(path, "the task file is not a JSON object", "Write {\"kind\": \"classify\", ...}");
+      throw BadInput.of(path, "the task file is not a JSON object", "Write {\"kind\": \"" + Classify.KIND + "\", ...}");
     }
     return (Map<String, Object>) content;
   }

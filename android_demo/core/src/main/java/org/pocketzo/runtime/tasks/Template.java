@@ -4,8 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.pocketzo.runtime.BadInput;
-import org.pocketzo.runtime.DataRecord;
+import org.pocketzo.runtime.errors.BadInput;
 
 /** Prompts with {field} places: plain substitution, so that no text can reach into the program. */
 public final class Template {

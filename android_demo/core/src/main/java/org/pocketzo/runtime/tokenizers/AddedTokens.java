@@ -6,7 +6,12 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import org.pocketzo.runtime.BadInput;
+import org.pocketzo.runtime.errors.BadInput;
+import org.pocketzo.runtime.tokenizers.description.Component;
+import org.pocketzo.runtime.tokenizers.description.Vocabulary;
+import org.pocketzo.runtime.tokenizers.normalizers.Normalizer;
+import org.pocketzo.runtime.tokenizers.pretokenizers.Piece;
+import org.pocketzo.runtime.tokenizers.text.Characters;
 
 /** Tokens that are found in the text itself, before a model sees it. */
 final class AddedTokens {

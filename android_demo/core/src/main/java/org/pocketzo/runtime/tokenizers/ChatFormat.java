@@ -8,8 +8,10 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.pocketzo.runtime.BadInput;
-import org.pocketzo.runtime.Json;
+import org.pocketzo.runtime.errors.BadInput;
+import org.pocketzo.runtime.json.Json;
+import org.pocketzo.runtime.tokenizers.description.Component;
+import org.pocketzo.runtime.tokenizers.text.Characters;
 
 /**
  * What stands before, between and behind the messages of a conversation, by who spoke before and who speaks next.

@@ -4,7 +4,13 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.UnaryOperator;
-import org.pocketzo.runtime.BadInput;
+import org.pocketzo.runtime.errors.BadInput;
+import org.pocketzo.runtime.tokenizers.decoders.Decoder;
+import org.pocketzo.runtime.tokenizers.models.Model;
+import org.pocketzo.runtime.tokenizers.pretokenizers.Piece;
+import org.pocketzo.runtime.tokenizers.pretokenizers.PreTokenizer;
+import org.pocketzo.runtime.tokenizers.text.IntList;
+import org.pocketzo.runtime.tokenizers.text.Utf16;
 
 /** The parts of a tokenizer one after another: added tokens, normalizer, pre-tokenizer, model, post-processor. */
 final class Pipeline implements Tokenizer {

@@ -5,7 +5,9 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
-import org.pocketzo.runtime.BadInput;
+import org.pocketzo.runtime.errors.BadInput;
+import org.pocketzo.runtime.tokenizers.description.Component;
+import org.pocketzo.runtime.tokenizers.text.IntList;
 
 /** What puts special tokens around the ids of a text that opens a sequence. */
 final class PostProcessors {

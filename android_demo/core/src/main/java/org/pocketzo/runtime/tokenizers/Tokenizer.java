@@ -1,6 +1,6 @@
 package org.pocketzo.runtime.tokenizers;
 
-import org.pocketzo.runtime.PocketzoException;
+import org.pocketzo.runtime.errors.PocketzoException;
 
 /** Text to token ids: prompts begin as the model expects (BOS if it has one), words stand alone. */
 public interface Tokenizer {

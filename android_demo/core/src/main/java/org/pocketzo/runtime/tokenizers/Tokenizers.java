@@ -5,12 +5,18 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
-import org.pocketzo.runtime.BadInput;
+import org.pocketzo.runtime.errors.BadInput;
+import org.pocketzo.runtime.tokenizers.decoders.Decoders;
+import org.pocketzo.runtime.tokenizers.description.Component;
+import org.pocketzo.runtime.tokenizers.description.TokenizerJson;
+import org.pocketzo.runtime.tokenizers.models.Model;
+import org.pocketzo.runtime.tokenizers.models.Models;
+import org.pocketzo.runtime.tokenizers.normalizers.Normalizer;
+import org.pocketzo.runtime.tokenizers.normalizers.Normalizers;
+import org.pocketzo.runtime.tokenizers.pretokenizers.PreTokenizers;
 
 /** Opens tokenizers. What a tokenizer.json asks for is done exactly as the `tokenizers` library does it, or refused. */
 public final class Tokenizers {
-  static final String FIX = "Package the model with a tokenizer that phones support";
-
   private Tokenizers() {}
 
   /**

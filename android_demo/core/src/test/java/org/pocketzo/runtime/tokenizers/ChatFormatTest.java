@@ -16,8 +16,8 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
-import org.pocketzo.runtime.BadInput;
-import org.pocketzo.runtime.Json;
+import org.pocketzo.runtime.errors.BadInput;
+import org.pocketzo.runtime.json.Json;
 
 class ChatFormatTest {
   private static final String FORMAT =

@@ -15,8 +15,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
-import org.pocketzo.runtime.BadInput;
-import org.pocketzo.runtime.PocketzoException;
+import org.pocketzo.runtime.errors.BadInput;
+import org.pocketzo.runtime.errors.PocketzoException;
+import org.pocketzo.runtime.tokenizers.text.IntList;
 
 /**
  * Compares with what the `tokenizers` library says. tests/android/test_tokenizers.py writes the folder that the

@@ -1,0 +1,2 @@
+/** What the screens talk to. */
+package org.pocketzo.app.session;

@@ -1,0 +1,2 @@
+/** What numpy gives Python: random words, sorting, rounding, text of numbers. */
+package org.pocketzo.runtime.numbers;

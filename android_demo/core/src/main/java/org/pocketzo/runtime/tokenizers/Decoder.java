@@ -1,8 +1,0 @@
-package org.pocketzo.runtime.tokenizers;
-
-import java.util.List;
-
-/** Makes text of tokens, step by step; what the last step leaves is joined. */
-interface Decoder {
-  List<String> decode(List<String> tokens);
-}

@@ -1,0 +1,2 @@
+/** Tokens to text. */
+package org.pocketzo.runtime.tokenizers.decoders;

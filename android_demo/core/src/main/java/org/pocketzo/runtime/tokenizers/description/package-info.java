@@ -1,0 +1,2 @@
+/** What a tokenizer.json says, each member taken with its type. */
+package org.pocketzo.runtime.tokenizers.description;

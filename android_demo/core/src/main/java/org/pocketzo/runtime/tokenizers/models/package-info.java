@@ -1,0 +1,2 @@
+/** Pieces of text to tokens. */
+package org.pocketzo.runtime.tokenizers.models;

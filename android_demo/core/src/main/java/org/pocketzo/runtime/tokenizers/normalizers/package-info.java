@@ -1,0 +1,2 @@
+/** What changes a text before it is cut. */
+package org.pocketzo.runtime.tokenizers.normalizers;

@@ -1,0 +1,2 @@
+/** What cuts a text into pieces. */
+package org.pocketzo.runtime.tokenizers.pretokenizers;
