@@ -130,11 +130,12 @@ class ZeroOrder:
         chosen = [train[i] for i in head_indices(self._config, len(train))]
         if chosen:
             head = fitted_head(self._engine, self._task, chosen, self._state.tuned.values)
-            self._state.tuned = replace(self._state.tuned, label_head=head)
+            self._state = replace(self._state, tuned=replace(self._state.tuned, label_head=head))
         return len(chosen)
 
     def step(self, batch: Batch) -> None:
-        zo_step(self._engine, batch if self._with_bias else only_answers(batch), self._state, self._config)
+        seen = batch if self._with_bias else only_answers(batch)
+        self._state, _ = zo_step(self._engine, seen, self._state, self._config)
 
     def evaluate(self, examples: Sequence[Example]) -> Evaluation:
         return evaluate(self._engine, self._task, examples, self._state.tuned)

@@ -54,7 +54,7 @@ def steps(folder: str, shape: str, count: str, words: str) -> dict[str, object]:
         batch = random_batch(bundle, size, length)
         batch = batch if words == "all" else replace(batch, words=np.arange(int(words)))
         began = time.perf_counter()
-        zo_step(engine, batch, state, config)
+        state, _ = zo_step(engine, batch, state, config)
         seconds.append(time.perf_counter() - began)
         if step in (config.steps // 10, config.steps - 1):
             history.append(resident()["now"])

@@ -53,7 +53,7 @@ def logging(model: Path, folder: Path, steps: int) -> tuple[float, float]:
         writer = Writer(file, folder)
         for _ in range(steps):
             begin = time.perf_counter()
-            step = zo_step(engine, batch, state, TuneConfig(eps=1e-3))
+            state, step = zo_step(engine, batch, state, TuneConfig(eps=1e-3))
             middle = time.perf_counter()
             writer.step(step)
             whole.append(middle - begin)

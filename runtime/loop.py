@@ -1,13 +1,24 @@
 """The zeroth-order loop: two forward passes a direction, no gradient, one scalar of optimizer state.
 
-MeZO's two-point estimate (SPSA) on the K sensitive values of arXiv 2406.02913, with Rademacher directions and a step
-normalised by the running root mean square of the projected gradients, so that lr is the change of a value per step.
+`zo_step` is the algorithm, and each of its five parts a function with its formula. They are numbered as in
+docs/randomness.md, "One step", which states them to the bit:
+
+    1. `perturbed`             v + eps z_q and v - eps z_q, z_q of Rademacher directions
+    2. `batch_losses`          L of each
+    3. `projected_gradients`   g_q = (L(v + eps z_q) - L(v - eps z_q)) / (2 eps)
+    4. `mean_square_after`     rms of g, from an EMA of its squares with bias correction
+    5. `moved`                 v <- v - lr mean over q of (g_q / rms) z_q
+
+1 to 3 are SPSA (Spall 1992) as MeZO uses it on language models (arXiv 2305.17333, Algorithm 1). v comes from arXiv
+2406.02913: it holds the K sensitive values alone. There a mask over all weights sets every other perturbation and
+update to 0; here no other weight is in v. 4 and 5 are this project's: dividing by the rms makes lr the change of a
+value per step.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -21,10 +32,10 @@ from .examples import Batch
 from .tuned import Tuned
 
 
-@dataclass
+@dataclass(frozen=True)
 class State:
-    """All that a run changes: what is tuned, the running mean square of g with the weight that its start of 0 still
-    has, and the steps done.
+    """All that a step changes: the tuned values and label bias, an EMA of the squared projected gradients, the weight
+    that its start at 0 still has in it (rms_decay^step, for the bias correction), and the steps done.
     """
 
     tuned: Tuned
@@ -48,62 +59,44 @@ class Step:
 
 def zo_step(
     engine: Engine, batch: Batch, state: State, config: TuneConfig, record: Callable[[Step], None] = lambda step: None
-) -> Step:
-    """One step: perturb, measure, record, update.
+) -> tuple[State, Step]:
+    """One step from `state`: perturb, measure, record, update. Returns the state after it and what was measured.
 
-    `record` is called when the step is measured and before it counts. Raises BadInput, with `state` as it was, if a
-    loss or a value would not be a finite number.
+    `record` is called when the step is measured and before it counts. Raises BadInput, with nothing recorded, if a loss
+    or a value would not be a finite number.
     """
-    values = state.tuned.values
-    z = directions(config.seed, state.step, config.directions, len(values))
-    eps_z = np.float32(config.eps) * z
-    nll = engine.forward(batch, np.concatenate([values + eps_z, values - eps_z])).nll
+    z = directions(config.seed, state.step, config.directions, len(state.tuned.values))
+    nll = engine.forward(batch, perturbed(state.tuned.values, config.eps, z)).nll
     with np.errstate(invalid="ignore"):
         losses, bias = batch_losses(nll, batch, state)
-        plus, minus = losses.reshape(2, -1)
-        g = (plus - minus) / (2 * config.eps)
-    loss = float(np.cumsum(losses)[-1]) / len(losses)
-    step = Step(state.step + 1, g.tolist(), loss, nll.shape[0] * batch.tokens, bias.tolist())
-    moved = updated(state, g, z, config, bias)
-    if not (np.isfinite(g).all() and np.isfinite(moved.tuned.values).all()):
+        g = projected_gradients(losses, config.eps)
+    after = updated(state, g, z, config, bias)
+    if not (np.isfinite(g).all() and np.isfinite(after.tuned.values).all()):
         raise BadInput(
-            f"step {step.step}: the loss or a value is not a finite number. The values before this step are kept;"
+            f"step {after.step}: the loss or a value is not a finite number. The values before this step are kept;"
             f" try a smaller --lr than {config.lr:g} or a smaller --eps than {config.eps:g}."
         )
+    step = Step(after.step, g.tolist(), _mean(losses), len(nll) * batch.tokens, bias.tolist())
     record(step)
-    state.tuned, state.step = moved.tuned, moved.step
-    state.mean_square, state.start_weight = moved.mean_square, moved.start_weight
-    return step
+    return after, step
+
+
+def perturbed(values: np.ndarray, eps: float, z: np.ndarray) -> np.ndarray:
+    """Part 1: v + eps z_q for each direction q, then v - eps z_q for each: fp32 [2Q,K] from v [K] and z [Q,K]."""
+    eps_z = np.float32(eps) * z
+    return np.concatenate([values + eps_z, values - eps_z])
 
 
 def batch_losses(nll: np.ndarray, batch: Batch, state: State) -> tuple[np.ndarray, np.ndarray]:
-    """The loss of each perturbation, float64 [P], and the label bias after the step ([W])."""
-    if batch.answers is None:
-        return mean_loss(nll, batch.label_ids), state.tuned.label_bias
-    bias = state.tuned.label_bias
-    fitted = label_bias.fit(nll.mean(axis=0, dtype=np.float64), batch.answers, bias)
-    followed = label_bias.followed(bias, fitted, state.step)
-    return label_bias.losses(nll, batch.answers, fitted), followed
+    """Part 2: from nll [P,B,L] the loss of each perturbation (nats, float64 [P]), and the label bias [W] to go on with.
 
-
-def updated(state: State, g: np.ndarray, z: np.ndarray, config: TuneConfig, bias: np.ndarray) -> State:
-    """The state after v <- v - lr * g / rms(g) * z, averaged over the directions (g [Q], z [Q, K]) in their order, and
-    with the label `bias` [W].
-
-    The factor of each direction is computed in float64 and rounded once to fp32; a product with +1 or -1 is exact,
-    so fused and separate multiply-add give the same bits. Replaying a trajectory needs this alone.
+    In a classification the loss is that after the label bias that suits the batch best, one bias for all perturbations.
     """
-    d = config.rms_decay
-    mean_square = d * state.mean_square + (1 - d) * (float(np.cumsum(g * g)[-1]) / len(g))
-    start_weight = d * state.start_weight
-    rms = math.sqrt(mean_square / (1 - start_weight))
-    values = state.tuned.values
-    if rms > 0:
-        with np.errstate(over="ignore", invalid="ignore"):
-            for g_q, z_q in zip(g.tolist(), z, strict=True):
-                values = values - np.float32(config.lr * g_q / rms / len(g)) * z_q
-    tuned = replace(state.tuned, values=values, label_bias=bias)
-    return State(tuned, mean_square, start_weight, state.step + 1)
+    bias = state.tuned.label_bias
+    if batch.answers is None:
+        return mean_loss(nll, batch.label_ids), bias
+    fitted = label_bias.fit(nll.mean(axis=0, dtype=np.float64), batch.answers, bias)
+    return label_bias.losses(nll, batch.answers, fitted), label_bias.followed(bias, fitted, state.step)
 
 
 def mean_loss(nll: np.ndarray, label_ids: np.ndarray) -> np.ndarray:
@@ -116,9 +109,47 @@ def mean_loss(nll: np.ndarray, label_ids: np.ndarray) -> np.ndarray:
     return np.cumsum(examples, axis=1)[:, -1] / len(labels)
 
 
-def run(
-    engine: Engine, batches: Iterator[Batch], state: State, config: TuneConfig, record: Callable[[Step], None]
-) -> Iterator[Step]:
-    """Steps until `config.steps` are done. Raises BadInput as `zo_step` does."""
-    while state.step < config.steps:
-        yield zo_step(engine, next(batches), state, config, record)
+def projected_gradients(losses: np.ndarray, eps: float) -> np.ndarray:
+    """Part 3: g_q = (L(v + eps z_q) - L(v - eps z_q)) / (2 eps), float64 [Q], from the losses [2Q] in the order of
+    `perturbed`. Each estimates the derivative of L at v along z_q.
+    """
+    plus, minus = losses.reshape(2, -1)
+    return (plus - minus) / (2 * eps)
+
+
+def updated(state: State, g: np.ndarray, z: np.ndarray, config: TuneConfig, bias: np.ndarray) -> State:
+    """The state after a step that measured g [Q] along z [Q,K], with the label `bias` [W]: parts 4 and 5.
+
+    Replaying a trajectory needs this alone.
+    """
+    mean_square = mean_square_after(state.mean_square, g, config.rms_decay)
+    start_weight = config.rms_decay * state.start_weight
+    rms = math.sqrt(mean_square / (1 - start_weight))
+    values = moved(state.tuned.values, g, z, rms, config.lr)
+    return State(replace(state.tuned, values=values, label_bias=bias), mean_square, start_weight, state.step + 1)
+
+
+def mean_square_after(mean_square: float, g: np.ndarray, decay: float) -> float:
+    """Part 4: the EMA m <- d m + (1 - d) mean over q of g_q^2.
+
+    It starts at 0, which keeps the weight d^s after s steps; so rms^2 = m / (1 - d^s), Adam's bias correction.
+    """
+    return decay * mean_square + (1 - decay) * _mean(g * g)
+
+
+def moved(values: np.ndarray, g: np.ndarray, z: np.ndarray, rms: float, lr: float) -> np.ndarray:
+    """Part 5: v <- v - lr (g_q / rms) / Q z_q, one direction after the other; fp32 [K] from v [K], g [Q] and z [Q,K].
+
+    The factor of each direction is computed in float64 and rounded once to fp32; a product with +1 or -1 is exact,
+    so fused and separate multiply-add give the same bits. Values stay where they are if rms is 0.
+    """
+    if rms > 0:
+        with np.errstate(over="ignore", invalid="ignore"):
+            for g_q, z_q in zip(g.tolist(), z, strict=True):
+                values = values - np.float32(lr * g_q / rms / len(g)) * z_q
+    return values
+
+
+def _mean(numbers: np.ndarray) -> float:
+    """The mean in float64, with the sum in index order: np.sum adds in pairs."""
+    return float(np.cumsum(numbers)[-1]) / len(numbers)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from pocketzo.runtime.tasks import KINDS
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ["toolkit", "export", "runtime"]
@@ -132,3 +134,11 @@ def test_engines_are_named_in_their_own_folders_alone():
         "runtime/engines/onnx/__init__.py": 1,
         "runtime/engines/executorch/__init__.py": 2,
     }
+
+
+def test_kinds_of_tasks_are_named_in_their_own_files_alone():
+    """So that another kind is a file and an entry of the table; a message that needs a name takes it from there."""
+    quoted = re.compile(rf"[\"'`]({'|'.join(map(re.escape, KINDS))})[\"'`]")
+    found = {path: count for path in SOURCES if (count := len(quoted.findall(path.read_text(encoding="utf-8"))))}
+    own = {ROOT / "runtime/tasks" / f"{kind.__module__.rpartition('.')[2]}.py": 1 for kind in KINDS.values()}
+    assert found == own

@@ -4,88 +4,34 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Protocol
+from dataclasses import replace
 
 import numpy as np
 
 from ..batches import padding, training_batches
-from ..bundle import Bundle
 from ..bundle.manifest import Model
 from ..config import LR, TuneConfig
-from ..engines import Engine
-from ..errors import DiskFull, Interrupted, PocketzoError, UsageError, bad_input
+from ..errors import UsageError, bad_input
 from ..examples import Batch, Example, check_fits, collate
 from ..limits.bounds import check_examples
 from ..limits.eps_window import warning
 from ..limits.memory import check_memory
-from ..loop import Step, run
+from ..loop import zo_step
 from ..system.files import open_regular
-from ..system.interrupts import Request, deferred
+from ..system.interrupts import deferred
 from ..tasks import Task
 from ..tasks.data import DataSet
 from ..tasks.repeats import repeats
-from ..trajectory.evaluation import Evaluation
 from ..trajectory.header import Header, config_members
 from ..trajectory.reader import Reader
 from ..trajectory.replay import Replayed
-from .evaluate import evaluate
-from .fit_head import check_head, fitted_head, head_indices
+from .checker import Checker
+from .ending import saved_at_the_end
+from .fit_head import check_head
+from .job import Job, Result
 from .run_folder import BEST, TRAJECTORY, RunFolder, check_run_folder
-
-
-class Watcher(Protocol):
-    """Who is told of a run's progress; the command line draws it, a program may ignore it."""
-
-    def warned(self, text: str) -> None:
-        """Before the first step, of a setting or data that will probably waste the run."""
-
-    def resumed(self, step: int) -> None:
-        """Once, when a run goes on after `step`."""
-
-    def stepped(self, step: Step) -> None:
-        """After each step."""
-
-    def passing(self, what: str, examples: int) -> None:
-        """Before a pass over so many examples: "evaluating" or "label head"."""
-
-    def passed_batch(self, examples: int, tokens: int) -> None:
-        """After each batch of such a pass."""
-
-    def fitted_head(self, step: int, examples: int) -> None:
-        """After a label head was fitted to so many examples."""
-
-    def evaluated(self, step: int, evaluation: Evaluation) -> None:
-        """After an evaluation."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a run needs beside its settings: `definition` is the task as its file writes it."""
-
-    bundle: Bundle
-    engine: Engine
-    task: Task
-    definition: dict[str, Any]
-    train: DataSet
-    validation: DataSet
-    path: Path
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a run gained on the validation file, and where its best values are."""
-
-    before: Evaluation
-    best: Evaluation
-    best_step: int
-    steps: int
-    best_values: Path
-    padding: float
-    """share of padding among the tokens of training batches"""
-    repeated: int
-    """validation records that are in the training file too"""
+from .same import check_same
+from .watcher import Watcher
 
 
 def encoded(task: Task, data: DataSet, model: Model) -> list[Example]:
@@ -131,12 +77,13 @@ def tune(
             watcher.resumed(progress.state.step)
             if LR >= config.lr > (longer := TuneConfig(steps=config.steps).resolved(config.eps).lr):
                 watcher.warned(f"--lr {config.lr:g} goes on; a run begun with --steps {config.steps} has {longer:.2g}.")
-        checker = _Checker(job, examples, held_out, folder, watcher, request)
+        checker = Checker(job, examples, held_out, folder, watcher, request)
         batches = _collated(training_batches(examples, config.batch, config.seed, progress.state.step), job.task)
-        with _saved_at_the_end(folder, progress, config):
+        with saved_at_the_end(folder, progress, config):
             checker.check(progress, config)
-            for step in run(job.engine, batches, progress.state, config, folder.writer.step):
-                progress.evaluated_now = False
+            while progress.state.step < config.steps:
+                state, step = zo_step(job.engine, next(batches), progress.state, config, folder.writer.step)
+                progress.stepped(state)
                 watcher.stepped(step)
                 checker.check(progress, config)
                 request.check()
@@ -185,32 +132,6 @@ def _open(folder: RunFolder, header: Header, initial_values: np.ndarray, resume:
     return progress
 
 
-def check_same(path: Path, there: Header, here: Header) -> None:
-    """Raises BadInput, naming both values, if going on with `here` would not continue the run that began as `there`."""
-    # A task's labels are compared in their order too, which the label bias depends on.
-    for name in (
-        "bundle",
-        "values",
-        "hidden_size",
-        "train",
-        "validation",
-        "task",
-        "labels",
-        "engine",
-        "engine_version",
-    ):
-        _check_equal(path, name, getattr(there, name), getattr(here, name))
-    for name, value in here.config.items():
-        _check_equal(path, "--" + name.replace("_", "-"), there.config.get(name), value)
-
-
-def _check_equal(path: Path, name: str, there: object, here: object) -> None:
-    if there != here:
-        bad_input(
-            path, f"the run was made with {name} {there}, and now it is {here}", "Resume with what it was made with"
-        )
-
-
 def _check_eps(values: np.ndarray, eps: float) -> None:
     """Raises UsageError if most values are too large for fp32 to tell them from themselves plus eps."""
     lost = float(np.mean(values + np.float32(eps) == values))
@@ -221,82 +142,3 @@ def _check_eps(values: np.ndarray, eps: float) -> None:
 def _collated(batches: Iterator[Sequence[Example]], task: Task) -> Iterator[Batch]:
     for examples in batches:
         yield collate(examples, task.words)
-
-
-@contextlib.contextmanager
-def _saved_at_the_end(folder: RunFolder, progress: Replayed, config: TuneConfig) -> Iterator[None]:
-    """Save the run however the body ends, and say in the error what was saved."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        folder.save(progress, config)
-        raise Interrupted(
-            f"stopped after step {progress.state.step} of {config.steps}; everything is saved in {folder.path}."
-            " Go on with --resume."
-        ) from None
-    except DiskFull as e:
-        with contextlib.suppress(PocketzoError):
-            folder.save(progress, config)
-        raise DiskFull(
-            f"{folder.path}: the disk is full. The run stopped after step {progress.state.step}, and {TRAJECTORY} holds"
-            " all of it. Free some space and go on with --resume."
-        ) from e
-    except BaseException:
-        with contextlib.suppress(PocketzoError):
-            folder.save(progress, config)
-        raise
-    else:
-        folder.save(progress, config)
-
-
-class _Checker:
-    """Fits the label head and evaluates on the validation examples when it is time, and keeps the best of what was
-    tuned, the untuned values included.
-    """
-
-    def __init__(
-        self,
-        job: Job,
-        train: Sequence[Example],
-        held_out: Sequence[Example],
-        folder: RunFolder,
-        watcher: Watcher,
-        request: Request,
-    ) -> None:
-        self._job, self._train, self._held_out = job, train, held_out
-        self._folder, self._watcher, self._request = folder, watcher, request
-
-    def check(self, progress: Replayed, config: TuneConfig) -> None:
-        step = progress.state.step
-        if step % config.evaluate_every and step != config.steps:
-            return
-        if not progress.evaluations:
-            self._evaluate(progress)
-        if self._job.task.labels and config.head_examples and progress.head_step != step:
-            self._fit_head(progress, config)
-        if not progress.evaluated_now:
-            self._evaluate(progress)
-
-    def _fit_head(self, progress: Replayed, config: TuneConfig) -> None:
-        job, step = self._job, progress.state.step
-        chosen = [self._train[i] for i in head_indices(config, len(self._train))]
-        self._watcher.passing("label head", len(chosen))
-        head = fitted_head(job.engine, job.task, chosen, progress.state.tuned.values, self._batch_done)
-        self._folder.writer.label_head(step, head)
-        self._folder.flush()
-        progress.with_head(head)
-        self._watcher.fitted_head(step, len(chosen))
-
-    def _evaluate(self, progress: Replayed) -> None:
-        job, step = self._job, progress.state.step
-        self._watcher.passing("evaluating", len(self._held_out))
-        evaluation = evaluate(job.engine, job.task, self._held_out, progress.state.tuned, self._batch_done)
-        self._folder.writer.evaluation(step, evaluation)
-        self._folder.flush()
-        if progress.evaluated(evaluation):
-            self._folder.save_values(BEST, progress.state.tuned, step)
-        self._watcher.evaluated(step, evaluation)
-
-    def _batch_done(self, examples: int, tokens: int) -> None:
-        self._watcher.passed_batch(examples, tokens)
-        self._request.check()

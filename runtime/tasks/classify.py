@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,7 +22,8 @@ class Classify:
     all: the words are the same for every record.
     """
 
-    kind = "classify"
+    kind: ClassVar[str] = "classify"
+    keys: ClassVar[tuple[str, ...]] = ("prompt", "labels")
 
     def __init__(
         self, definition: dict[str, Any], where: object, tokenizer: Tokenizer, vocabulary: int, eos: int | None
@@ -39,7 +40,7 @@ class Classify:
         self._prompt = prompt
         end = template.end(prompt)
         self._tokenizer = tokenizer
-        self.labels = list(labels)
+        self.labels = self.labels_of(definition)
         self._words = [_label_word(tokenizer, where, label, end, word) for label, word in labels.items()]
         if max(self._words) >= vocabulary:
             bad_input(where, "a label word is a token that the model does not have", "Choose another word")
@@ -52,6 +53,12 @@ class Classify:
                     "Give one of them another word",
                 )
         self.words = np.array(self._words)
+
+    @staticmethod
+    def labels_of(definition: Mapping[str, Any]) -> list[str]:
+        """The labels that `definition` maps to words, in its order."""
+        labels = definition.get("labels")
+        return list(labels) if isinstance(labels, dict) else []
 
     def _answer(self, record: Record) -> int:
         label = record.fields.get("label")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,7 +20,8 @@ class Complete:
     Spaces that end a prompt are read as the beginning of its completion.
     """
 
-    kind = "complete"
+    kind: ClassVar[str] = "complete"
+    keys: ClassVar[tuple[str, ...]] = ("prompt", "completion")
     labels: tuple[str, ...] = ()
 
     def __init__(
@@ -34,6 +35,11 @@ class Complete:
         self._tokenizer = tokenizer
         self._end = [] if eos is None else [eos]
         self.words = np.arange(vocabulary)
+
+    @staticmethod
+    def labels_of(definition: Mapping[str, Any]) -> list[str]:
+        """None: a completion has no labels."""
+        return []
 
     def example(self, record: Record) -> Example:
         """Scores every token of the completion, each predicted by the one before it."""

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from .. import __version__
 from ..bundle.manifest import Positive, Sha256, Task
 from ..config import TuneConfig
+from ..tasks import labels_of
 
 
 class Header(BaseModel):
@@ -32,9 +33,8 @@ class Header(BaseModel):
 
     @property
     def labels(self) -> list[str]:
-        """The labels of a classification; none for other tasks."""
-        labels = (self.task.model_extra or {}).get("labels")
-        return list(labels) if self.task.kind == "classify" and isinstance(labels, dict) else []
+        """The labels of the task in its order; none for a kind without."""
+        return labels_of(self.task.model_dump())
 
     def settings(self) -> TuneConfig:
         """The run's settings. Raises PocketzoError or TypeError if they are not TuneConfig's or out of range."""

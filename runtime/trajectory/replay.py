@@ -25,10 +25,11 @@ from .reader import Reader
 
 @dataclass
 class Replayed:
-    """What a trajectory says: its header, the state after its last whole line, evaluations, and the best of what was
-    tuned.
+    """A run so far, as its trajectory says it: the header, the state after the last whole line, the evaluations with
+    the number of steps before each, and the best of them with what was tuned then.
 
-    `evaluated_now` says whether the state was evaluated, `head_step` after which step its label head was fitted.
+    `state_evaluated` says whether the state as it is was evaluated, `head_step` after which step its label head was
+    fitted. It changes by `stepped`, `fitted_head` and `evaluated` alone, each for one line of the trajectory.
     """
 
     header: Header
@@ -37,22 +38,26 @@ class Replayed:
     best: Evaluation | None = None
     best_step: int = 0
     best_tuned: Tuned | None = None
-    evaluated_now: bool = False
+    state_evaluated: bool = False
     head_step: int | None = None
 
+    def stepped(self, state: State) -> None:
+        """Go on with the state after another step."""
+        self.state, self.state_evaluated = state, False
+
+    def fitted_head(self, head: LabelHead) -> None:
+        """Score with `head` from here on."""
+        self.state = replace(self.state, tuned=replace(self.state.tuned, label_head=head))
+        self.head_step, self.state_evaluated = self.state.step, False
+
     def evaluated(self, evaluation: Evaluation) -> bool:
-        """Add an evaluation of the present state; True if it is the best so far, whose values are then kept."""
+        """Add an evaluation of the state as it is; True if it is the best so far: what is tuned is then kept."""
         self.evaluations.append((self.state.step, evaluation))
-        self.evaluated_now = True
+        self.state_evaluated = True
         if self.best is not None and not evaluation.better_than(self.best):
             return False
         self.best, self.best_step, self.best_tuned = evaluation, self.state.step, self.state.tuned
         return True
-
-    def with_head(self, head: LabelHead) -> None:
-        """Score with `head` from here on."""
-        self.state.tuned = replace(self.state.tuned, label_head=head)
-        self.head_step, self.evaluated_now = self.state.step, False
 
 
 def replay(path: Path, initial_values: np.ndarray) -> Replayed:
@@ -85,10 +90,10 @@ def replay_lines(reader: Reader, replayed: Replayed) -> Iterator[Line]:
         if line.evaluation is not None:
             replayed.evaluated(line.evaluation)
         elif line.label_head is not None:
-            replayed.with_head(line.label_head)
+            replayed.fitted_head(line.label_head)
         else:
             state = replayed.state
             z = directions(config.seed, state.step, config.directions, len(state.tuned.values))
-            replayed.evaluated_now = False
-            replayed.state = updated(state, np.array(line.projected_gradients), z, config, np.array(line.label_bias))
+            g, bias = np.array(line.projected_gradients), np.array(line.label_bias)
+            replayed.stepped(updated(state, g, z, config, bias))
         yield line

@@ -10,7 +10,8 @@ from pocketzo.runtime.bundle.tokenizer import Tokenizer
 from pocketzo.runtime.config import TuneConfig
 from pocketzo.runtime.directions import philox_words
 from pocketzo.runtime.examples import Batch, Forward
-from pocketzo.runtime.run.tune import Job, tune
+from pocketzo.runtime.run.job import Job
+from pocketzo.runtime.run.tune import tune
 from pocketzo.runtime.tasks import make_task, read_task
 from pocketzo.runtime.tasks.data import read_data
 

@@ -31,8 +31,9 @@ from pocketzo.runtime.directions import directions
 from pocketzo.runtime.engines import open_engine
 from pocketzo.runtime.label_head import LabelHead
 from pocketzo.runtime.loop import Step, updated
+from pocketzo.runtime.run.job import Job
 from pocketzo.runtime.run.run_folder import RunFolder
-from pocketzo.runtime.run.tune import Job, tune
+from pocketzo.runtime.run.tune import tune
 from pocketzo.runtime.tasks import make_task, read_task
 from pocketzo.runtime.tasks.data import read_data
 from pocketzo.runtime.trajectory.evaluation import Evaluation
@@ -152,7 +153,7 @@ def run_of_scalars(bundle: Bundle, out: Path) -> None:
             shape = (2, bundle.manifest.model.hidden_size + 1)
             head = LabelHead(random.normal(size=shape).astype(np.float32))
             folder.writer.label_head(number, head)
-            run.with_head(head)
+            run.fitted_head(head)
             evaluation = Evaluation(float(random.exponential()), float(random.integers(0, 9)) / 8, 8)
             folder.writer.evaluation(number, evaluation)
             run.evaluated(evaluation)
@@ -167,8 +168,7 @@ def measured(folder: RunFolder, run: Any, config: TuneConfig, random: np.random.
     bias = random.normal(size=2) * 10.0 ** random.integers(-6, 2)
     folder.writer.step(Step(state.step + 1, g.tolist(), float(random.exponential()), 0, bias.tolist()))
     z = directions(config.seed, state.step, config.directions, len(state.tuned.values))
-    run.state = updated(state, g, z, config, bias)
-    run.evaluated_now = False
+    run.stepped(updated(state, g, z, config, bias))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pocketzo.runtime.engines import executorch
 from pocketzo.runtime.engines.onnx.engine import OnnxEngine
 from pocketzo.runtime.limits import memory
 
+from ..torture.kill import whole_steps
 from .conftest import refused
 from .test_flow import tune_arguments
 
@@ -44,6 +45,7 @@ def test_disk_that_fills_up_loses_no_step(cli, tiny_bundle, files):
     refused(done, "the disk is full", str(files / "run"), "--resume")
     steps = json.loads((files / "run/metrics.json").read_text())["steps"]
     assert f"stopped after step {steps}," in done.err
+    assert whole_steps(files / "run") == steps
     assert 0 < steps < 100
     assert cli(*arguments, "--resume").code == 0
     resumed = (files / "run/trajectory.jsonl").read_bytes()

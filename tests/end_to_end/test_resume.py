@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from pocketzo.runtime.label_head import LabelHead
 from pocketzo.runtime.trajectory.writer import Writer
+from pocketzo.toolkit.cli.progress import TuneBars
 
-from ..torture.kill import kill_and_resume
+from ..torture.kill import kill_and_resume, whole_steps
 from .conftest import refused
 from .test_flow import tune_arguments
 
@@ -145,6 +146,27 @@ def test_other_data_task_or_bundle_is_refused(cli, tiny_bundle, tiny_checkpoint,
     task = json.loads((files / "task.json").read_text())
     (files / "task.json").write_text(json.dumps({**task, "prompt": "{text} is"}))
     refused(cli(*tune_arguments(tiny_bundle, files, "--resume")), "made with task")
+
+
+@pytest.mark.parametrize(("place", "name", "counted"), [(Writer, "step", 6), (TuneBars, "stepped", 7)])
+def test_stopped_at_once_beside_a_steps_line(cli, go, tiny_bundle, files, whole, place, name, counted):
+    """A second Ctrl-C does not wait: a step whose line was being written is in the trajectory and not yet counted."""
+    original, left = getattr(place, name), [7]
+
+    def interrupted(self, step):
+        original(self, step)
+        left[0] -= 1
+        if left[0] == 0:
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(place, name, interrupted)
+        refused(go(), f"stopped after step {counted} of 24", "--resume", code=130)
+    assert json.loads((files / "run/metrics.json").read_text())["steps"] == counted
+    assert whole_steps(files / "run") == 7
+    assert cli("replay", files / "run", "--bundle", tiny_bundle.directory).code == 0
+    assert go("--resume").code == 0
+    assert contents(files / "run") == whole
 
 
 def test_stopped_while_the_label_head_is_fitted(cli, go, tiny_bundle, files, whole):

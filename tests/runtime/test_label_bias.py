@@ -37,8 +37,8 @@ def step(engine: Shift) -> tuple[float, State]:
     ids = np.zeros((len(ANSWERS), 1), np.int64)
     batch = Batch(ids, ids, np.zeros((len(ANSWERS), 3), np.int64), np.zeros(1, np.float32), ANSWERS)
     state = State(Tuned(np.zeros(2, np.float32), np.zeros(3)))
-    done = zo_step(engine, batch, state, TuneConfig(eps=0.01, lr=0.01))
-    return done.projected_gradients[0], state
+    after, done = zo_step(engine, batch, state, TuneConfig(eps=0.01, lr=0.01))
+    return done.projected_gradients[0], after
 
 
 def test_a_shift_of_every_example_alike_is_not_measured():

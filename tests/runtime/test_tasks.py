@@ -10,7 +10,8 @@ from pocketzo.runtime.engines import open_engine
 from pocketzo.runtime.errors import BadInput
 from pocketzo.runtime.run.evaluate import evaluate
 from pocketzo.runtime.run.tune import encoded
-from pocketzo.runtime.tasks import make_task
+from pocketzo.runtime.tasks import KINDS, labels_of, make_task, read_task
+from pocketzo.runtime.tasks.complete import Complete
 from pocketzo.runtime.tasks.data import DataSet, Record
 from pocketzo.runtime.trajectory.evaluation import Evaluation
 from pocketzo.runtime.tuned import Tuned
@@ -117,6 +118,46 @@ def test_empty_prompt_or_completion_is_named(tiny_bundle):
     task = task_of(tiny_bundle, COMPLETE)
     with pytest.raises(BadInput, match="line 1: the completion is empty"):
         encoded(task, data([{"prompt": "a", "completion": ""}]), tiny_bundle.manifest.model)
+
+
+class Rank(Complete):
+    """A kind that no other file knows of."""
+
+    kind = "rank"
+    keys = ("prompt", "choices")
+
+    @staticmethod
+    def labels_of(definition):
+        return [str(n) for n in range(definition["choices"])]
+
+
+def test_a_kind_is_known_by_its_entry_in_the_table_alone(monkeypatch, tiny_bundle):
+    definition = {"kind": "rank", "prompt": "{prompt}", "choices": 3}
+    with pytest.raises(BadInput, match=r'unknown key "choices"\. Keys: kind, prompt, labels, completion$'):
+        task_of(tiny_bundle, definition)
+    assert labels_of(definition) == []
+    monkeypatch.setitem(KINDS, "rank", Rank)
+    assert isinstance(task_of(tiny_bundle, definition), Rank)
+    assert labels_of(definition) == ["0", "1", "2"]
+    with pytest.raises(BadInput, match=r'unknown key "x"\. Keys: kind, prompt, labels, completion, choices$'):
+        task_of(tiny_bundle, {**definition, "x": 1})
+    with pytest.raises(BadInput, match=r'kind "dance" is not known\. Use one of: classify, complete, rank$'):
+        task_of(tiny_bundle, {"kind": "dance"})
+
+
+@pytest.mark.parametrize(
+    ("definition", "labels"),
+    [(CLASSIFY, ["a", "b", "c"]), ({**CLASSIFY, "labels": ["a"]}, []), ({"kind": "classify"}, []),
+     ({**CLASSIFY, "kind": "complete"}, []), ({**CLASSIFY, "kind": "dance"}, [])],
+)  # fmt: skip
+def test_labels_of_a_definition_that_may_be_any(definition, labels):
+    assert labels_of(definition) == labels
+
+
+def test_a_task_file_that_is_no_object_is_told_how_to_begin(tmp_path):
+    (tmp_path / "task.json").write_text("[]")
+    with pytest.raises(BadInput, match=r'is not a JSON object. Write {"kind": "classify", \.\.\.}$'):
+        read_task(tmp_path / "task.json")
 
 
 def test_better_is_more_right_then_less_loss():

@@ -47,7 +47,7 @@ def evaluate(
     examples = encoded(made, read_data(data), opened.manifest.model)
     session = open_engine(engine, opened, threads)
     with EvaluateBar(len(examples), quiet=json) as bar:
-        result = run_evaluate(session, made, examples, tuned, bar.passed_batch)
+        result = run_evaluate(session, made, examples, tuned, bar.batch_done)
     if json:
         print_json(asdict(result))
         return

@@ -107,11 +107,11 @@ class TuneBars(_Bars):
         note = f"loss {self._loss:.3f}  {self._accuracy}{self._speed:,.0f} tokens/s"
         self.bars.update(self._steps, completed=step.step, note=note)
 
-    def passing(self, what: str, examples: int) -> None:
+    def pass_started(self, what: str, examples: int) -> None:
         """Before an evaluation or the fit of a label head."""
         self._pass = self.bars.add_task(what, total=examples, note="")
 
-    def passed_batch(self, examples: int, tokens: int) -> None:
+    def batch_done(self, examples: int, tokens: int) -> None:
         """After each batch of it."""
         if self._pass is not None:
             self.bars.advance(self._pass, examples)
@@ -175,7 +175,7 @@ class EvaluateBar(_Bars):
         self._task = self.bars.add_task("evaluating", total=examples, speed="")
         self._tokens, self._begin = 0, time.monotonic()
 
-    def passed_batch(self, examples: int, tokens: int) -> None:
+    def batch_done(self, examples: int, tokens: int) -> None:
         """After each batch."""
         self._tokens += tokens
         speed = self._tokens / max(time.monotonic() - self._begin, 1e-9)

@@ -60,8 +60,8 @@ def tune(
 
     from pocketzo.runtime.engines import open_engine
     from pocketzo.runtime.errors import UsageError
+    from pocketzo.runtime.run.job import Job
     from pocketzo.runtime.run.run_folder import check_run_folder
-    from pocketzo.runtime.run.tune import Job
     from pocketzo.runtime.run.tune import tune as run_tune
     from pocketzo.runtime.tasks.data import read_data
 
