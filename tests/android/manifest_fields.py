@@ -22,8 +22,8 @@ from pocketzo.runtime.errors import PocketzoError
 from ..bundle.forge import own_eps, read
 
 VALUES: tuple[Any, ...] = (
-    None, True, False, 0, 1, -1, 3, 0.5, 1.5, -0.5, 1e300, 2**31, 2**40, 10**30, "", "1", "x", "a" * 101, "a" * 1001, "x y",
-    "../x", "f" * 64, [], [None], [1], ["x"], {}, {"x": 1}, {"x": "x"},
+    None, True, False, 0, 1, -1, 3, 0.5, 1.5, -0.5, 1e300, 2**31, 2**40, 10**30, "", "1", "x", "a" * 101, "a" * 1001,
+    "x y", "../x", "f" * 64, [], [None], [1], ["x"], {}, {"x": 1}, {"x": "x"},
 )  # fmt: skip
 """what every field is given in turn; which of them it takes is for the schema to say"""
 MANY = 1001
