@@ -3,16 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-
-from ..bundle import Bundle
 from ..errors import UsageError
-from ..examples import Batch, Forward
 from ..system.packages import needed
 
-NAMES = ("onnx", "executorch")
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..bundle import Bundle
+    from ..examples import Batch, Forward
+
+
+@dataclass(frozen=True)
+class Description:
+    """What is known of an engine before it is loaded."""
+
+    name: str
+    title: str
+    package: str
+    minimum_version: str
+    accuracy_levels: tuple[int, ...]
+    external_weights: bool
+    planned_memory: bool
+    exact_outliers: bool
+    bfloat16_scales: bool
+
+
+ENGINES = {
+    "onnx": Description("onnx", "ONNX Runtime", "onnxruntime", "1.29.0", (1, 4), True, False, False, False),
+    "executorch": Description("executorch", "ExecuTorch", "executorch", "1.5.1", (4,), False, True, True, True),
+}
+DEFAULT = next(iter(ENGINES))
+NAMES = tuple(ENGINES)
 
 
 class Engine(Protocol):
@@ -28,6 +52,13 @@ class Engine(Protocol):
 
     def forward(self, batch: Batch, values: np.ndarray) -> Forward:
         """Pass `batch` through the graph under each row of `values` (fp32 [P,K])."""
+
+
+def check_engine(name: str) -> Description:
+    """The engine `name`. Raises UsageError if there is none."""
+    if name not in ENGINES:
+        raise UsageError(f"--engine {name}: not known. Use one of: {', '.join(ENGINES)}.")
+    return ENGINES[name]
 
 
 def open_engine(name: str, bundle: Bundle, threads: int = 0) -> Engine:
