@@ -49,7 +49,7 @@ def write_stand_in(folder, store, contents, progress):
 def stand_in(monkeypatch):
     """ExecuTorch is what this says: a writer of graphs, and an engine."""
     from pocketzo.runtime import engines
-    from pocketzo.toolkit import pipeline
+    from pocketzo.toolkit.stages import golden
 
     real = engines.open_engine
 
@@ -58,7 +58,7 @@ def stand_in(monkeypatch):
 
     monkeypatch.setitem(WRITERS, "executorch", write_stand_in)
     monkeypatch.setattr(engines, "open_engine", opened)
-    monkeypatch.setattr(pipeline, "open_engine", opened)
+    monkeypatch.setattr(golden, "open_engine", opened)
     monkeypatch.setattr("pocketzo.export.engines.load_executorch", lambda: None)
 
 
@@ -239,7 +239,7 @@ def test_a_layer_that_groups_do_not_fill_is_refused_before_the_work(cli, stand_i
     def begun(*given):
         raise AssertionError("the work has begun")
 
-    monkeypatch.setattr(pipeline, "_measure", begun)
+    monkeypatch.setattr(pipeline, "measure_sensitivity", begun)
     make_checkpoint(tmp_path / "odd", intermediate_size=100)
     done = cli("export", tmp_path / "odd", "--out", tmp_path / "bundle", *BOTH)
     refused(done, "down_proj: its input has 100 channels", "groups of 32", "--weight-bits 8 or --engine onnx")
