@@ -26,7 +26,8 @@ from pocketzo.runtime.run.fit_head import fitted_head, head_indices
 from pocketzo.runtime.tasks import Task
 from pocketzo.runtime.trajectory.evaluation import Evaluation
 from pocketzo.runtime.tuned import Tuned
-from pocketzo.toolkit.pipeline import ExportConfig, first_layer
+from pocketzo.toolkit.config import ExportConfig
+from pocketzo.toolkit.plan import first_layer
 from pocketzo.toolkit.select.calibration import read_text, windows
 from pocketzo.toolkit.select.mask import Rule, add_layers, choose_mask
 from safetensors.torch import load_file, save_file

@@ -14,7 +14,8 @@ import numpy as np
 from common import machine, table
 from pocketzo.export.model.layerwise import Layerwise, block_of
 from pocketzo.toolkit.checkpoint import find_source, open_checkpoint
-from pocketzo.toolkit.pipeline import ExportConfig, first_layer
+from pocketzo.toolkit.config import ExportConfig
+from pocketzo.toolkit.plan import first_layer
 from pocketzo.toolkit.select import sensitivity
 from pocketzo.toolkit.select.calibration import read_text, windows
 from pocketzo.toolkit.select.mask import Mask, Rule, choose_mask

@@ -14,7 +14,9 @@ from pocketzo.export.model.layerwise import rotary_embedding
 from pocketzo.export.weights.layout import Layout, SensitiveLayer
 from pocketzo.export.weights.weights_file import WeightsFile
 from pocketzo.runtime.bundle.manifest import Calibration, Model, Quantization
-from pocketzo.toolkit.pipeline import SKIPPED
+from pocketzo.runtime.engines import DEFAULT
+from pocketzo.toolkit.config import MAX_LENGTH, MAX_TOKENS
+from pocketzo.toolkit.plan import SKIPPED
 
 DENSITY = 1e-3
 QUANTIZATION = Quantization(
@@ -84,4 +86,5 @@ def _contents(config: Any, decoder: Decoder, layout: Layout, values: np.ndarray,
         calibration=Calibration(source="none", sha256="0" * 64, windows=1, window_tokens=1),
         quantization=QUANTIZATION, density=DENSITY, per_layer=False, first_layer=round(SKIPPED * decoder.layers),
         captured=0.0, eligible_weights=weights, task=None, outliers={}, unrounded={},
+        engines=(DEFAULT,), max_tokens=MAX_TOKENS, max_length=MAX_LENGTH,
     )  # fmt: skip

@@ -11,6 +11,7 @@ import gguf
 import numpy as np
 import torch
 from pocketzo.export.model.layerwise import rotary_embedding, skeleton
+from pocketzo.runtime.system.files import written_atomically
 from tokenizers import Tokenizer
 
 NORMAL, CONTROL, UNUSED = 1, 3, 5
@@ -23,9 +24,11 @@ SCALE = np.float16(0.02 / 74)
 
 def make_gguf(path: Path, config: Any, tokenizer: Tokenizer) -> None:
     """Write the file to `path`, where it appears once it is whole."""
-    part = path.with_name(path.name + ".part")
-    part.parent.mkdir(parents=True, exist_ok=True)
-    writer = gguf.GGUFWriter(part, config.model_type)
+    with written_atomically(path) as part:
+        _write(gguf.GGUFWriter(part, config.model_type), config, tokenizer)
+
+
+def _write(writer: gguf.GGUFWriter, config: Any, tokenizer: Tokenizer) -> None:
     _describe(writer, config)
     _add_tokenizer(writer, tokenizer, config.vocab_size)
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH[config.model_type.upper()], config.num_hidden_layers)
@@ -52,7 +55,6 @@ def make_gguf(path: Path, config: Any, tokenizer: Tokenizer) -> None:
         made = _blocks(shape, rng) if len(shape) == 2 else np.ones(shape, np.float32)
         writer.write_tensor_data(made if factors is None or name != ROTARY_FACTORS else factors)
     writer.close()
-    part.rename(path)
 
 
 def _describe(writer: gguf.GGUFWriter, config: Any) -> None:

@@ -12,9 +12,6 @@ from pocketzo.runtime.bundle.manifest import Calibration, Model, Quantization
 from .model.decoder import Decoder
 from .weights.layout import Layout
 
-MAX_TOKENS, MAX_LENGTH = 4096, 512
-"""defaults of what a graph of fixed memory takes: P * B * T of a pass, and T (or the context, if that is shorter)"""
-
 Progress = Callable[[int, int], None]
 """told how many more units of a graph are done, and of how many in all: 0 and 0 (unknown) or the total at its start"""
 
@@ -45,6 +42,6 @@ class Contents:
     task: dict[str, Any] | None
     outliers: dict[str, np.ndarray]
     unrounded: dict[str, np.ndarray]
-    engines: tuple[str, ...] = ("onnx",)
-    max_tokens: int = MAX_TOKENS
-    max_length: int = MAX_LENGTH
+    engines: tuple[str, ...]
+    max_tokens: int
+    max_length: int

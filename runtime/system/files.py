@@ -49,16 +49,19 @@ def flush(handle: int) -> None:
             raise
 
 
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary neighbour of `path`, flush it to disk, then rename it into place.
+@contextlib.contextmanager
+def written_atomically(path: Path, suffix: str = ".part") -> Iterator[Path]:
+    """A temporary neighbour of `path` for the body to fill; it is then flushed to disk and renamed into place.
 
-    Raises DiskFull or BadInput as `disk_errors` does; `path` then still holds what it held before.
+    Its name is that of `path` and `suffix`, which must be one of this process alone where no lock keeps others from
+    writing `path` at the same time. Raises DiskFull or DiskFailed as `disk_errors` does. After any error `path` still
+    holds what it held before, and the neighbour is gone.
     """
-    temporary = path.with_name(path.name + ".part")
+    temporary = path.with_name(path.name + suffix)
     try:
         with disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            write(temporary)
+            yield temporary
             with open(temporary, "rb+") as f:
                 flush(f.fileno())
             os.replace(temporary, path)
@@ -69,16 +72,18 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write `content` as JSON, atomically. Raises as `write_atomically` does."""
+    """Write `content` as JSON, atomically. Raises as `written_atomically` does."""
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    write_atomically(path, lambda p: p.write_text(text, encoding="utf-8"))
+    with written_atomically(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def write_tensors(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, str] | None = None) -> None:
-    """Write a safetensors file, atomically. Raises as `write_atomically` does."""
+    """Write a safetensors file, atomically. Raises as `written_atomically` does."""
     # Serialized here and written by Python, because the library hides a full disk in an error of its own kind.
     content = save({name: np.ascontiguousarray(t) for name, t in tensors.items()}, metadata=metadata)
-    write_atomically(path, lambda p: p.write_bytes(content))
+    with written_atomically(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def sha256(path: Path, progress: Callable[[int], None] = lambda done: None) -> str:

@@ -94,11 +94,11 @@ def test_disk_that_fails_at_the_end_of_an_export_keeps_the_work(export, tmp_path
 
 
 def test_work_that_cannot_be_read_now_is_not_started_over(export, tmp_path, monkeypatch):
-    from pocketzo.toolkit import pipeline
+    from pocketzo.toolkit.stages import graphs
     from pocketzo.toolkit.work import work_folder
 
     with monkeypatch.context() as patched:
-        patched.setattr(pipeline, "assemble", failing(errno.EIO))
+        patched.setattr(graphs, "assemble", failing(errno.EIO))
         refused(export(), "Input/output error", "goes on from there")
     with monkeypatch.context() as patched:
         patched.setattr(work_folder, "_digest", failing(errno.EIO))
@@ -108,8 +108,8 @@ def test_work_that_cannot_be_read_now_is_not_started_over(export, tmp_path, monk
 
 def test_work_of_what_is_wrong_itself_goes(export, tmp_path, monkeypatch):
     from pocketzo.runtime.errors import bad_input
-    from pocketzo.toolkit import pipeline
+    from pocketzo.toolkit.stages import graphs
 
-    monkeypatch.setattr(pipeline, "assemble", lambda *_: bad_input("it", "is wrong", "Mend it"))
+    monkeypatch.setattr(graphs, "assemble", lambda *_: bad_input("it", "is wrong", "Mend it"))
     refused(export(), "it: is wrong")
     assert not work_of(tmp_path / "new/out").exists()

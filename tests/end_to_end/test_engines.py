@@ -232,7 +232,7 @@ def test_a_layer_that_groups_do_not_fill_is_refused_before_the_work(cli, tmp_pat
     def begun(*given):
         raise AssertionError("the work has begun")
 
-    monkeypatch.setattr(pipeline, "_measure", begun)
+    monkeypatch.setattr(pipeline, "measure_sensitivity", begun)
     make_checkpoint(tmp_path / "odd", intermediate_size=100)
     done = cli("export", tmp_path / "odd", "--out", tmp_path / "bundle", *BOTH)
     refused(done, "down_proj: its input has 100 channels", "groups of 32", "--weight-bits 8 or --engine onnx")

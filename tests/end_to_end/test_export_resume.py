@@ -42,11 +42,11 @@ STAGES = {
     "backward": ("pocketzo.toolkit.select.sensitivity.SensitivityPass._backward", 1, "goes on backwards after layer 1"),
     "weights": ("pocketzo.toolkit.quantize.store.Storing._store", 2, "goes on after weights of layer 0"),
     "golden vectors": (
-        "pocketzo.toolkit.pipeline.golden_vectors",
+        "pocketzo.toolkit.stages.golden.golden_vectors",
         0,
         "goes on after weights of layer model.norm.weight",
     ),
-    "graph": ("pocketzo.toolkit.pipeline.assemble", 0, "goes on after weights"),
+    "graph": ("pocketzo.toolkit.stages.graphs.assemble", 0, "goes on after weights"),
     "eps": ("pocketzo.export.check.eps.mean_loss", 20, "goes on after weights"),
     "publishing": ("pocketzo.toolkit.pipeline.publish", 0, "goes on after weights"),
 }
@@ -127,25 +127,22 @@ def test_terminated(tiny_checkpoint, tmp_path):
 
 @pytest.fixture
 def stopped(cli, tiny_checkpoint, tmp_path, monkeypatch):
-    """stopped(name): an export that was stopped just before pipeline's function `name` was called."""
-    from pocketzo.toolkit import pipeline
+    """The work folder of an export that was stopped before any graph was written."""
+    from pocketzo.toolkit.stages import graphs
 
     def stop(*arguments):
         raise KeyboardInterrupt
 
-    def make(name):
-        with monkeypatch.context() as patched:
-            patched.setattr(pipeline, name, stop)
-            assert cli("export", tiny_checkpoint, "--out", tmp_path / "out", *OPTIONS).code == 130
-        return work_of(tmp_path / "out")
-
-    return make
+    with monkeypatch.context() as patched:
+        patched.setattr(graphs, "assemble", stop)
+        assert cli("export", tiny_checkpoint, "--out", tmp_path / "out", *OPTIONS).code == 130
+    return work_of(tmp_path / "out")
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
 @pytest.mark.parametrize("file", ["statistics-1", "importance-0", "values-weights-1", "bundle/weights.bin", "golden"])
 def test_damaged_work_starts_over(cli, tiny_checkpoint, tmp_path, stopped, whole, file, damage):
-    path = stopped("assemble") / file
+    path = stopped / file
     content = path.read_bytes()
     if damage == "flip":
         path.write_bytes(content[:-5000] + bytes([content[-5000] ^ 1]) + content[-4999:] if len(content) > 5000
@@ -161,7 +158,7 @@ def test_damaged_work_starts_over(cli, tiny_checkpoint, tmp_path, stopped, whole
 
 
 def test_journal_that_was_cut_off_in_a_line(cli, tiny_checkpoint, tmp_path, stopped, whole):
-    journal = stopped("assemble") / "journal.jsonl"
+    journal = stopped / "journal.jsonl"
     os.truncate(journal, journal.stat().st_size - 20)
     done = cli("export", tiny_checkpoint, "--out", tmp_path / "out", *OPTIONS)
     assert "goes on after weights" in " ".join(done.err.split())
@@ -170,7 +167,6 @@ def test_journal_that_was_cut_off_in_a_line(cli, tiny_checkpoint, tmp_path, stop
 
 @pytest.mark.parametrize("change", ["option", "weights", "text"])
 def test_work_of_another_export_is_not_used(cli, tiny_checkpoint, tmp_path, stopped, change):
-    stopped("assemble")
     checkpoint, more = tiny_checkpoint, []
     if change == "option":
         more = ["--windows", "2"]
@@ -193,10 +189,10 @@ def test_two_exports_to_one_place(cli, tiny_checkpoint, tmp_path):
     assert "another export writes there" in done.err
 
 
-def test_disk_without_room_is_refused_before_the_work(cli, tiny_checkpoint, tmp_path, monkeypatch):
-    from pocketzo.toolkit.work import disk as room
+def test_disk_without_space_is_refused_before_the_work(cli, tiny_checkpoint, tmp_path, monkeypatch):
+    from pocketzo.toolkit.work import disk
 
-    monkeypatch.setattr(room, "FLOAT", 1e9)
+    monkeypatch.setattr(disk, "FLOAT", 1e9)
     done = cli("export", tiny_checkpoint, "--out", tmp_path / "out", *OPTIONS)
     assert done.code == 4
     assert "MB free" in " ".join(done.err.split())

@@ -139,6 +139,7 @@ def test_a_run_that_is_to_ignore_ctrl_c_goes_on(long_run, files):
 
 def test_a_stopped_export_says_how_to_go_on(cli, tiny_checkpoint, tmp_path, monkeypatch):
     from pocketzo.toolkit import pipeline
+    from pocketzo.toolkit.stages import graphs
 
     def stop(*arguments):
         raise KeyboardInterrupt
@@ -151,7 +152,7 @@ def test_a_stopped_export_says_how_to_go_on(cli, tiny_checkpoint, tmp_path, monk
     assert "pocketzo: interrupted; nothing was left half-written." in done.err
     assert list(tmp_path.iterdir()) == []
     with monkeypatch.context() as patched:
-        patched.setattr(pipeline, "assemble", stop)
+        patched.setattr(graphs, "assemble", stop)
         done = cli(*arguments)
     assert done.code == 130
     assert f"What is finished is saved in {tmp_path}/.out.work; the same command goes on" in " ".join(done.err.split())

@@ -18,8 +18,8 @@ from pocketzo.toolkit.checkpoint import Source, find_source, load_whole, open_ch
 from pocketzo.toolkit.checkpoint.tensors import StoredTensors
 from pocketzo.toolkit.independent import LIMIT, TOKENS, check_reading, llama
 from pocketzo.toolkit.pipeline import ExportConfig, export_bundle
-from pocketzo.toolkit.price import artifact_nll, checkpoint_nll
 from pocketzo.toolkit.select.calibration import held_out, windows
+from pocketzo.toolkit.stages.held_out import artifact_nll, checkpoint_nll
 from safetensors.torch import load_file, save_file
 
 from ..conftest import Silent, make_checkpoint

@@ -16,7 +16,7 @@ from pocketzo.runtime.bundle.manifest import NAME as MANIFEST
 from pocketzo.runtime.bundle.tokenizer import NAME as TOKENIZER
 from pocketzo.runtime.engines.onnx import ONNX
 from pocketzo.runtime.errors import NotEnoughRoom, UsageError, bad_input
-from pocketzo.runtime.system.files import disk_errors, flush
+from pocketzo.runtime.system.files import written_atomically
 
 from . import phone_tokenizer
 from .apk import PAGE, ApkWriter
@@ -110,15 +110,14 @@ def package(
     """
     require_tools("apksigner")
     check_bundle(bundle)
-    _check_room(app, bundle, out)
-    unsigned, signed = (out.with_name(f".{out.name}.{os.getpid()}.{kind}") for kind in ("unsigned", "signed"))
-    with _removed_afterwards(unsigned, signed), disk_errors(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        engine_bytes = _write(bundle, app, unsigned, abis, advance)
-        sign(unsigned, signed, key)
-        with open(signed, "rb+") as file:
-            flush(file.fileno())
-        os.replace(signed, out)
+    _check_disk(app, bundle, out)
+    with written_atomically(out, f".{os.getpid()}.signed") as signed:
+        unsigned = signed.with_suffix(".unsigned")
+        try:
+            engine_bytes = _write(bundle, app, unsigned, abis, advance)
+            sign(unsigned, signed, key)
+        finally:
+            unsigned.unlink(missing_ok=True)
     return Packaged(out, out.stat().st_size, sum(_sizes(bundle).values()), engine_bytes)
 
 
@@ -164,7 +163,7 @@ def _sizes(bundle: Bundle) -> dict[str, int]:
     return {MANIFEST: (bundle.directory / MANIFEST).stat().st_size, **files}
 
 
-def _check_room(app: Path, bundle: Bundle, out: Path) -> None:
+def _check_disk(app: Path, bundle: Bundle, out: Path) -> None:
     folder = next(p for p in out.absolute().parents if p.is_dir())
     needed, free = 2 * total_bytes(bundle, app), shutil.disk_usage(folder).free
     if needed > free:
@@ -176,13 +175,3 @@ def _check_room(app: Path, bundle: Bundle, out: Path) -> None:
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".") if part.isdigit())
-
-
-@contextmanager
-def _removed_afterwards(*paths: Path) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        for path in paths:
-            path.unlink(missing_ok=True)
-            path.with_name(path.name + ".idsig").unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pocketzo.runtime.errors import BadInput, UsageError
-from pocketzo.runtime.system.files import disk_errors
+from pocketzo.runtime.system.files import disk_errors, written_atomically
 
 PASSWORD = "POCKETZO_KEY_PASSWORD"
 """the environment variable with a keystore's password"""
@@ -58,9 +58,9 @@ def debug_key() -> Key:
     keystore = folder / "debug.keystore"
     if not keystore.exists():
         require_tools("keytool")
-        part = keystore.with_name(f"{keystore.name}.{os.getpid()}.part")
         with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
+        with written_atomically(keystore, f".{os.getpid()}.part") as part:
             _run(
                 ["keytool", "-genkeypair", "-keystore", str(part), "-storetype", "PKCS12", "-alias", DEBUG_ALIAS,
                  "-keyalg", "RSA", "-keysize", "2048", "-validity", "10950", "-dname", "CN=pocketzo debug",
@@ -68,7 +68,6 @@ def debug_key() -> Key:
                 DEBUG_PASSWORD,
                 f"Check that {folder} can be written to",
             )  # fmt: skip
-            os.replace(part, keystore)
     return Key(keystore, DEBUG_ALIAS, DEBUG_PASSWORD, debug=True)
 
 

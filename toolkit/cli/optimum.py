@@ -9,8 +9,7 @@ from __future__ import annotations
 import inspect
 from argparse import SUPPRESS, ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Iterator
-from enum import StrEnum
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from optimum.commands.base import BaseOptimumCLICommand, CommandInfo
 from typer.main import get_command
@@ -91,8 +90,8 @@ def _kind(hint: Any) -> dict[str, Any]:
     """How argparse reads an option of this type; values stay text."""
     if hint is bool:
         return {"action": "store_true"}
-    if inspect.isclass(hint) and issubclass(hint, StrEnum):
-        return {"choices": [member.value for member in hint]}
+    if get_origin(hint) is Literal:
+        return {"choices": get_args(hint)}
     repeatable = any(get_origin(kind) is list for kind in (hint, *get_args(hint)))
     return {"action": "append"} if repeatable else {}
 

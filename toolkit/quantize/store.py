@@ -13,6 +13,7 @@ from pocketzo.export.weights.dequantized import quantized_form
 from pocketzo.export.weights.layout import Layout, SensitiveLayer
 from pocketzo.export.weights.weights_file import WeightsFile
 from pocketzo.runtime.bundle.manifest import Quantization
+from pocketzo.runtime.engines import ENGINES
 
 from ..checkpoint import Checkpoint
 from ..work.work_folder import WorkFolder
@@ -38,12 +39,13 @@ class Storing:
         outliers: Mapping[str, np.ndarray],
         quantization: Quantization,
         work: WorkFolder,
-        engines: Sequence[str] = ("onnx",),
+        engines: Sequence[str],
     ) -> None:
         self._opened, self._layout, self._importance, self._outliers = opened, layout, importance, outliers
         self._quantization, self._work = quantization, work
-        self._file = Path(BUNDLE, WEIGHTS) if "onnx" in engines else Path(WEIGHTS)
-        self._for_executorch = "executorch" in engines
+        described = [ENGINES[name] for name in engines]
+        self._file = Path(BUNDLE, WEIGHTS) if any(engine.external_weights for engine in described) else Path(WEIGHTS)
+        self._bfloat16_scales = any(engine.bfloat16_scales for engine in described)
         self._linears = {linear.name for linear in opened.decoder.linears()}
         self.units: dict[str, list[str]] = {}
         """tensors that are stored together, by the name of what is finished with them"""
@@ -57,7 +59,7 @@ class Storing:
         """Units that are stored already."""
         return next((n for n, unit in enumerate(self.units) if unit not in self._work), len(self.units))
 
-    def run(self, progress: Callable[[int], None] = lambda weights: None) -> tuple[WeightsFile, np.ndarray]:
+    def run(self, progress: Callable[[int], None]) -> tuple[WeightsFile, np.ndarray]:
         """Store what is not stored yet; returns the file, and the values (fp32 [K]) as the checkpoint has them."""
         (self._work.path / BUNDLE).mkdir(exist_ok=True)
         done = list(self.units)[: self.finished]
@@ -101,7 +103,7 @@ class Storing:
             tensors = rounded(weight, known, self._outliers[layer], held).tensors()
         else:
             bits, group_size = quantized_form(layer, self._quantization)
-            bfloat16 = self._for_executorch and layer in self._linears
+            bfloat16 = self._bfloat16_scales and layer in self._linears
             tensors = quantize(weight, known, group_size, held, bits, bfloat16).tensors()
         for part, array in tensors.items():
             store.add(f"{layer}.{part}", array)

@@ -17,6 +17,8 @@ import torch
 from pocketzo.export.weights.layout import Layout, Scope, SensitiveLayer
 from pocketzo.runtime.errors import bad_input
 
+from ..config import check_density
+
 
 @dataclass(frozen=True)
 class Mask:
@@ -70,12 +72,6 @@ class Rule:
         rows, columns = self.shapes[name]
         tunable = sum(r * c for n, (r, c) in self.shapes.items() if self.tunable(n))
         return min(rows * columns, max(1, int(self.density * (self.weights / tunable) * (rows * columns))))
-
-
-def check_density(density: float) -> None:
-    """Raises BadInput unless 0 < density <= 1."""
-    if not 0 < density <= 1:
-        bad_input(f"--density {density:g}", "must be over 0 and at most 1", "The paper's, and the default, is 0.001")
 
 
 def add_layers(known: Mapping[str, Statistic], f: Mapping[str, torch.Tensor], rule: Rule) -> dict[str, Statistic]:

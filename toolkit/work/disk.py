@@ -1,34 +1,26 @@
-"""Where an export keeps unfinished work, and how much disk it and the bundle take."""
+"""How much disk space an export takes."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
-from ..checkpoint import Checkpoint
-from ..select.mask import Rule
-from ..select.processes import Processes
+from ..plan import Plan
 
 FLOAT, ENTRY = 4, 12
 """bytes of an activation, and of a candidate of a mask with its index"""
-CROWD = 6
-"""candidates that statistics hold, over those that are chosen: the harmonic number of a hundred layers, with room"""
+CANDIDATES = 6
+"""candidates that statistics hold for each entry that is chosen: the harmonic number of a hundred layers, rounded up"""
 
 
-def work_path(out: Path, processes: Processes) -> Path:
-    """The work folder of an export to `out`, of each process its own."""
-    out = out.absolute()
-    return out.with_name(f".{out.name}.work{f'-{processes.rank}' if processes.rank else ''}")
-
-
-def needed_bytes(opened: Checkpoint, windows: np.ndarray, rule: Rule, copies: int) -> int:
-    """Bytes that the work folder takes at its largest: activations of every block, then the bundle with `copies` of
-    the weights, and statistics.
+def needed_bytes(plan: Plan) -> int:
+    """Bytes that the work folder takes at its largest: activations of every block, then the bundle with the weights
+    once for each engine, and statistics.
     """
-    activations = (opened.decoder.layers + 3) * windows.size * opened.decoder.hidden * FLOAT
-    statistics = int(ENTRY * min(CROWD * rule.budget, rule.weights))
-    return max(activations, copies * opened.parameters * 5 // 4) + statistics
+    opened, rule = plan.opened, plan.rule
+    activations = (opened.decoder.layers + 3) * plan.windows.size * opened.decoder.hidden * FLOAT
+    weights = len(plan.config.engines) * opened.parameters * 5 // 4
+    statistics = int(ENTRY * min(CANDIDATES * rule.budget, rule.weights))
+    return max(activations, weights) + statistics
 
 
 def size_of(folder: Path) -> int:

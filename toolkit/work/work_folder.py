@@ -9,14 +9,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from pocketzo.runtime.system.files import CHUNK, disk_errors, flush, write_tensors
+from pocketzo.runtime.system.files import CHUNK, disk_errors, flush, write_tensors, written_atomically
 from pocketzo.runtime.system.locked_folder import LockedFolder
 from safetensors.numpy import load
 
@@ -66,13 +65,8 @@ class WorkFolder:
     @contextlib.contextmanager
     def writing(self, name: str) -> Iterator[BinaryIO]:
         """A file to fill piece by piece; it is kept as `name` if the body succeeds."""
-        part = self.path / f"{name}.part"
-        with disk_errors(part):
-            with open(part, "wb") as file:
-                yield file
-                file.flush()
-                flush(file.fileno())
-            os.replace(part, self.path / name)
+        with written_atomically(self.path / name) as part, open(part, "wb") as file:
+            yield file
         self.record(name, name, 0, (self.path / name).stat().st_size)
 
     def rows(self, name: str, start: int, shape: tuple[int, ...]) -> np.ndarray:
