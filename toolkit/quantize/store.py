@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from pocketzo.export.assemble import WEIGHTS
-from pocketzo.export.model.layerwise import EMBEDDING, HEAD
+from pocketzo.export.model.families import place_in_blocks
 from pocketzo.export.weights.dequantized import quantized_form
 from pocketzo.export.weights.layout import Layout, SensitiveLayer
 from pocketzo.export.weights.weights_file import WeightsFile
@@ -44,13 +44,12 @@ class Storing:
         self._quantization, self._work = quantization, work
         self._file = Path(BUNDLE, WEIGHTS) if "onnx" in engines else Path(WEIGHTS)
         self._for_executorch = "executorch" in engines
-        self._linears = {linear.name for linear in opened.decoder.linears()}
+        self._linears, self._names = {x.name for x in opened.decoder.linears()}, opened.decoder.names
         self.units: dict[str, list[str]] = {}
         """tensors that are stored together, by the name of what is finished with them"""
         for name in opened.shapes:
-            parts = name.split(".")
-            unit = f"weights-{parts[2]}" if len(parts) > 3 else f"weights-{name}"
-            self.units.setdefault(unit, []).append(name)
+            place = place_in_blocks(name)
+            self.units.setdefault(f"weights-{place[0] if place else name}", []).append(name)
 
     @property
     def finished(self) -> int:
@@ -80,7 +79,7 @@ class Storing:
         begin, values = store.flush(), {}
         for name in self.units[unit]:
             tensor, layer = self._opened.tensor(name), name.removesuffix(".weight")
-            if layer in self._linears or layer in (EMBEDDING, HEAD):
+            if layer in self._linears or layer in self._names.tables:
                 sensitive = self._layout.of(layer)
                 if sensitive:
                     index = tuple(torch.from_numpy(i) for i in sensitive.index(self._layout.scope))
@@ -100,7 +99,7 @@ class Storing:
         if layer in self._outliers:
             tensors = rounded(weight, known, self._outliers[layer], held).tensors()
         else:
-            bits, group_size = quantized_form(layer, self._quantization)
+            bits, group_size = quantized_form(layer, self._names, self._quantization)
             bfloat16 = self._for_executorch and layer in self._linears
             tensors = quantize(weight, known, group_size, held, bits, bfloat16).tensors()
         for part, array in tensors.items():
