@@ -28,8 +28,8 @@ BACKEND = "XnnpackBackend"
 SPECS = [CompileSpec("dqlinear_partitioner", b"")]
 """names the only pass over the graph that stages need, of seventeen that take most of the time"""
 CONFIG = EdgeCompileConfig(_check_ir_validity=False, _skip_dim_order=True)
-TRACED = {"E": 2, "R": 6, "N": 4, "Q": 5, "M": 8, "G": 10, "T": 7}
-"""sizes of the inputs that a stage is traced with: none is 1, and no two are equal"""
+TRACED = {"E": 2, "rows": 6, "sequences": 4, "queries": 5, "key_sequences": 8, "grouped_queries": 10, "T": 7}
+"""sizes of the inputs that a stage is traced with: none is 1, and no two are equal, or torch takes them for one"""
 ANY = 1 << 24
 PLANNED = 16
 """what XNNPACK takes memory for before the first pass: it takes more for larger sizes, and never gives any back"""
@@ -43,6 +43,7 @@ class Lowering:
         self._graphs: dict[str, ExportedProgram] = {}
         self._stand_ins: dict[str, ExportedProgram] = {}
         self._done: dict[str, torch.nn.Module] = {}
+        """one module for all stages that are equal, so that the program holds it once"""
         self._progress = progress
 
     def __call__(self, stage: Stage) -> torch.nn.Module:
@@ -57,9 +58,10 @@ class Lowering:
                     lowered.original_module,
                     _traced(_StandIn(stage), stage, ANY),
                 )
-            self._done[kind + content] = LoweredBackendModule(
+            module = LoweredBackendModule(
                 self._stand_ins[kind], BACKEND, lowered.processed_bytes, SPECS, lowered.named_data_store_output
             )
+            self._done[kind + content] = _Named(module, stage)
         self._progress(1)
         return self._done[kind + content]
 
@@ -80,15 +82,16 @@ def _content(stage: Stage) -> str:
 def _traced(module: torch.nn.Module, stage: Stage, largest: int) -> ExportedProgram:
     """`module`, which takes the inputs of `stage`, with no size over `largest`."""
     dims = {name: Dim(name, min=1, max=largest) for name in TRACED}
-    inputs = tuple(torch.zeros([TRACED[d] if isinstance(d, str) else d for d in shape]) for shape in stage.inputs)
-    dynamic = tuple({i: dims[d] for i, d in enumerate(shape) if isinstance(d, str)} for shape in stage.inputs)
+    shapes = stage.inputs.values()
+    inputs = tuple(torch.zeros([TRACED[d] if isinstance(d, str) else d for d in shape]) for shape in shapes)
+    dynamic = tuple({i: dims[d] for i, d in enumerate(shape) if isinstance(d, str)} for shape in shapes)
     return export(module.eval(), inputs, dynamic_shapes=(dynamic,), strict=False)
 
 
 def _lowered(stage: Stage) -> LoweredBackendModule:
     edge = to_edge_transform_and_lower(
         _traced(_Flat(stage), stage, PLANNED),
-        partitioner=[_Whole()],
+        partitioner=[WholeGraph()],
         transform_passes=[RemoveCloneOpsTransform()],
         compile_config=CONFIG,
     )
@@ -101,33 +104,44 @@ def _lowered(stage: Stage) -> LoweredBackendModule:
     return lowered
 
 
-def _with_weights_of(stage: Stage, there: ExportedProgram) -> LoweredBackendModule:
+def _with_weights_of(stage: Stage, other: ExportedProgram) -> LoweredBackendModule:
     """`stage`, by the graph of a stage that differs from it in weights alone."""
-    held = {f"stage.{name}": tensor for name, tensor in stage.state_dict().items()}
+    weights = {f"stage.{name}": tensor for name, tensor in stage.state_dict().items()}
     program = ExportedProgram(
-        root=there.graph_module,
-        graph=there.graph,
-        graph_signature=there.graph_signature,
-        state_dict={name: held.get(name, tensor) for name, tensor in there.state_dict.items()},
-        range_constraints=there.range_constraints,
-        module_call_graph=there.module_call_graph,
-        example_inputs=there.example_inputs,
-        constants=there.constants,
-        verifiers=[there.verifier],
+        root=other.graph_module,
+        graph=other.graph,
+        graph_signature=other.graph_signature,
+        state_dict={name: weights.get(name, tensor) for name, tensor in other.state_dict.items()},
+        range_constraints=other.range_constraints,
+        module_call_graph=other.module_call_graph,
+        example_inputs=other.example_inputs,
+        constants=other.constants,
+        verifiers=[other.verifier],
     )
     lowered: LoweredBackendModule = to_backend(BACKEND, program, SPECS)
     return lowered
 
 
 class _Flat(torch.nn.Module):
-    """A stage with any number of inputs in one tuple."""
+    """A stage as XNNPACK takes it: its inputs one after another, in the order of their names in `stage.inputs`."""
 
     def __init__(self, stage: Stage) -> None:
         super().__init__()
         self.stage = stage
 
     def forward(self, *given: torch.Tensor) -> Any:
-        return self.stage(*given)
+        return self.stage(**dict(zip(self.stage.inputs, given, strict=True)))
+
+
+class _Named(torch.nn.Module):
+    """A lowered stage as the step takes it: its inputs by name again. The inverse of _Flat."""
+
+    def __init__(self, lowered: torch.nn.Module, stage: Stage) -> None:
+        super().__init__()
+        self.lowered, self.order = lowered, tuple(stage.inputs)
+
+    def forward(self, **given: torch.Tensor) -> Any:
+        return self.lowered(*(given[name] for name in self.order))
 
 
 class _StandIn(torch.nn.Module):
@@ -135,14 +149,14 @@ class _StandIn(torch.nn.Module):
 
     def __init__(self, stage: Stage) -> None:
         super().__init__()
-        self.inputs, self.outputs = stage.inputs, stage.outputs
+        self.shapes, self.outputs = list(stage.inputs.values()), stage.outputs
 
     def forward(self, *given: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        known = {d: x.shape[i] for x, shape in zip(given, self.inputs, strict=True) for i, d in enumerate(shape)}
+        known = {d: x.shape[i] for x, shape in zip(given, self.shapes, strict=True) for i, d in enumerate(shape)}
         return tuple(given[0].new_zeros([d if isinstance(d, int) else known[d] for d in s]) for s in self.outputs)
 
 
-class _Whole(XnnpackPartitioner):
+class WholeGraph(XnnpackPartitioner):
     """Gives XNNPACK everything, constants included: XNNPACK's own choice leaves out constants of sums and products, and
     cuts where two parts could be one.
     """

@@ -3,14 +3,12 @@ export/onnx/graph.py.
 
 It is cut into stages (step_stages.py), between which tensors only change their shape. XNNPACK takes a whole stage, but
 no change of shape with two unknown sizes; and each stage is lowered alone, since lowering a whole model takes a time
-that grows with the square of its layers.
-
-E = 1 before the first tuned block and P from there on; N = E * B sequences, R = B * T rows, M = N * kv heads.
+that grows with the square of its layers. Sizes in words are those of step_stages.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import repeat
 
@@ -19,41 +17,43 @@ import torch
 from pocketzo.runtime.bundle.manifest import Quantization
 
 from ..model.decoder import Decoder
-from ..model.layerwise import EMBEDDING, HEAD, NORM, block_of
+from ..model.families import Names
+from ..model.layerwise import block_of
 from ..weights.dequantized import quantized_form
 from ..weights.layout import Layout
 from ..weights.packing import Quantized
-from .step_stages import Attend, Enter, Leave, Lower, Merge, Norm, Turn
-from .xnn_product import Read, Spread
+from .operators import NORMS
+from .step_stages import Attention, Lower, MergeHeads, OutputAndMLP, QueryKeyValue, Rope, Stored
+from .xnn_product import Read, ScatterValues
 
 
 class Table(torch.nn.Module):
     """The embedding table or LM head in its quantized form; a row is dequantized when it is looked up."""
 
-    def __init__(self, name: str, read: Read, quantization: Quantization, width: int) -> None:
+    def __init__(self, name: str, names: Names, read: Read, quantization: Quantization, width: int) -> None:
         super().__init__()
-        self.bits, _ = quantized_form(name, quantization)
+        self.bits, _ = quantized_form(name, names, quantization)
         codes, scales, zero_points = (read(f"{name}.{x}") for x in ("codes", "scales", "zero_points"))
-        held = Quantized.unpack(codes, scales, zero_points, width, self.bits)
-        points = held.zero_points.astype(np.float32)
+        stored = Quantized.unpack(codes, scales, zero_points, width, self.bits)
+        points = stored.zero_points.astype(np.float32)
         if self.bits == 4:  # the engine's nibbles: the even column in the high one, and 8 stands for 0
-            packed, points = held.codes[:, 0::2] << 4 | held.codes[:, 1::2], points - 8
+            packed, points = stored.codes[:, 0::2] << 4 | stored.codes[:, 1::2], points - 8
         else:
-            packed = held.codes
-        arrays = {"codes": np.ascontiguousarray(packed), "scales": held.scales.astype(np.float32), "points": points}
+            packed = stored.codes
+        arrays = {"codes": np.ascontiguousarray(packed), "scales": stored.scales.astype(np.float32), "points": points}
         for key, array in arrays.items():
             self.register_buffer(key, torch.from_numpy(array))
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         """Rows of the table, fp32 [..., H], for ids int64 [...]."""
-        op, held = torch.ops.quantized_decomposed, (self.codes, self.scales, self.points)
-        return op.embedding_4bit(*held, -8, 7, ids) if self.bits == 4 else op.embedding_byte(*held, 0, 255, ids)
+        op, table = torch.ops.quantized_decomposed, (self.codes, self.scales, self.points)
+        return op.embedding_4bit(*table, -8, 7, ids) if self.bits == 4 else op.embedding_byte(*table, 0, 255, ids)
 
 
 @dataclass(frozen=True)
 class Queries:
-    """Where queries stand: cos and sin of their angles, [Q, 1, d] or [N, Q, 1, d]; how many sequences and how many a
-    sequence; and their positions, fp32 [1 or M, heads / kv heads * Q, 1].
+    """Where queries stand: cos and sin of their angles, [queries, 1, d] or [sequences, queries, 1, d]; how many
+    sequences and how many a sequence; and their positions, fp32 [1 or key_sequences, grouped_queries, 1].
     """
 
     cos: torch.Tensor
@@ -63,86 +63,90 @@ class Queries:
     positions: torch.Tensor
 
 
-class Constants(torch.nn.Module):
-    """Weights in the smallest type that holds them exactly."""
+class SideInputs(torch.nn.Module):
+    """The side inputs of a stage, by name, in the smallest type that holds them exactly."""
 
-    def __init__(self, tensors: Sequence[torch.Tensor]) -> None:
+    def __init__(self, tensors: Mapping[str, torch.Tensor]) -> None:
         super().__init__()
-        self.count = len(tensors)
-        for i, tensor in enumerate(tensors):
-            self.register_buffer(str(i), tensor)
+        self.names = tuple(tensors)
+        for name, tensor in tensors.items():
+            self.register_buffer(name, tensor)
 
-    def forward(self) -> list[torch.Tensor]:
+    def forward(self) -> dict[str, torch.Tensor]:
         """All of them in fp32."""
-        return [self.get_buffer(str(i)).float() for i in range(self.count)]
+        return {name: self.get_buffer(name).float() for name in self.names}
 
 
 class Block(torch.nn.Module):
     """One block of the decoder; the last one computes queries at the label positions alone."""
 
-    def __init__(
-        self, decoder: Decoder, i: int, layout: Layout, read: Read, quantization: Quantization,
-        outliers: Mapping[str, np.ndarray], lower: Lower,
-    ) -> None:  # fmt: skip
+    def __init__(self, decoder: Decoder, i: int, stored: Stored, lower: Lower) -> None:
         super().__init__()
-        self.d, self.last, linears = decoder, i == decoder.layers - 1, decoder.block(i)
-        at = f"model.layers.{i}."
-        make = (layout, read, quantization, outliers)
+        self.d, self.last, linears, names = decoder, i == decoder.layers - 1, decoder.block(i), decoder.names
         together = [("k", "v"), ("q",)] if self.last else [("q", "k", "v")]
-        entering = [Enter(at + "input_layernorm", decoder, [linears[n] for n in names], *make) for names in together]
-        leaving = Leave(at + "post_attention_layernorm", decoder, linears, *make)
-        self.lent = torch.nn.ModuleList(Constants(stage.lent) for stage in (*entering, leaving))
-        self.enter, self.leave = torch.nn.ModuleList(map(lower, entering)), lower(leaving)
-        heads = {"q": (decoder.heads, at + "self_attn.q_norm"), "k": (decoder.kv_heads, at + "self_attn.k_norm")}
+        layers = [{key: linears[key] for key in keys} for keys in together]
+        attention_norm, mlp_norm, q_norm, k_norm = (
+            names.in_block(i, n) for n in (names.attention_norm, names.mlp_norm, names.q_norm, names.k_norm)
+        )
+        before = [QueryKeyValue(attention_norm, decoder, part, stored) for part in layers]
+        after = OutputAndMLP(mlp_norm, decoder, linears, stored)
+        self.side_inputs = torch.nn.ModuleList(SideInputs(stage.side_inputs) for stage in (*before, after))
+        self.before, self.after = torch.nn.ModuleList(map(lower, before)), lower(after)
+        read = stored.read
         if self.last:
-            self.turn = lower(Turn(decoder, read, [heads["k"]], passing=True, by_sequence=False))
-            self.turn_labels = lower(Turn(decoder, read, [heads["q"]], passing=False, by_sequence=True))
+            self.rope = lower(Rope(decoder, read, {"k": k_norm}, with_values=True, by_sequence=False))
+            self.rope_labels = lower(Rope(decoder, read, {"q": q_norm}, with_values=False, by_sequence=True))
         else:
-            self.turn = lower(Turn(decoder, read, [heads["q"], heads["k"]], passing=True, by_sequence=False))
-        self.attend, self.merge = lower(Attend(decoder, self.last)), lower(Merge(decoder))
+            self.rope = lower(Rope(decoder, read, {"q": q_norm, "k": k_norm}, with_values=True, by_sequence=False))
+        self.attend, self.merge_heads = lower(Attention(decoder, self.last)), lower(MergeHeads(decoder))
         self.tuned = [
-            [linears[n].name for n in names if layout.of(linears[n].name) is not None]
-            for names in (*together, ("o", "gate", "up", "down"))
+            {f"values_{key}": linears[key].name for key in stage.products if f"values_{key}" in stage.inputs}
+            for stage in (*before, after)
         ]
-        """the layers with values, stage by stage"""
+        """the layers with values, stage by stage, by the names of the stage's inputs"""
 
     def forward(
         self, x: torch.Tensor, values: Mapping[str, torch.Tensor], keys: Queries, queries: Queries,
         rows: torch.Tensor, key_positions: torch.Tensor,
     ) -> torch.Tensor:  # fmt: skip
-        """x [E, R, H] to the same, or in the last block to [E, B * S, H], the `rows` (int64 [E * B * S]) of labels."""
+        """x [E, B * T, H] to the same, or in the last block to [E, B * S, H].
+
+        `values` are what ScatterValues makes, by layer; `rows` int64 [E * B * S] are those of the label positions.
+        """
         zero = torch.zeros(x.shape[0], 1, 1)
-        *entering, leaving = (
-            [zero, *lent(), *(values[n] for n in names)] for lent, names in zip(self.lent, self.tuned, strict=True)
+        *before, after = (
+            {"zero": zero, **side_inputs(), **{name: values[layer] for name, layer in tuned.items()}}
+            for side_inputs, tuned in zip(self.side_inputs, self.tuned, strict=True)
         )
         if self.last:
-            k, v = self.enter[0](x, *entering[0])
+            k, v = self.before[0](x=x, **before[0])
             lead, every, width = x.shape
             x = x.reshape(lead * every, width).index_select(0, rows).reshape(lead, rows.shape[0] // lead, width)
-            (q,) = self.enter[1](x, *entering[1])
+            (q,) = self.before[1](x=x, **before[1])
         else:
-            q, k, v = self.enter[0](x, *entering[0])
-        out = self.attention(q, k, v, keys, queries, key_positions)
-        return self.leave(x, out, *leaving)[0]
+            q, k, v = self.before[0](x=x, **before[0])
+        attended = self.attention(q, k, v, keys, queries, key_positions)
+        return self.after(x=x, attended=attended, **after)[0]
 
     def attention(
-        self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, keys: Queries, queries: Queries, kp: torch.Tensor
-    ) -> torch.Tensor:
-        """q [E, B * Q, heads * d], k and v [E, R, kv heads * d]: [E, B * Q, heads * d]."""
+        self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, keys: Queries, queries: Queries,
+        key_positions: torch.Tensor,
+    ) -> torch.Tensor:  # fmt: skip
+        """q [E, B * queries, heads * d], k and v [E, B * T, kv heads * d]: [E, B * queries, heads * d]."""
         d, size, n, t, count = self.d, self.d.head_dim, keys.sequences, keys.count, queries.count
         lead, rows, _ = q.shape
         q = q.reshape(n, count, d.heads, size)
         k, v = (x.reshape(n, t, d.kv_heads, size) for x in (k, v))
         if self.last:
-            (q,) = self.turn_labels(q, queries.cos, queries.sin)
-            k, v = self.turn(k, v, keys.cos, keys.sin)
+            (q,) = self.rope_labels(q=q, cos=queries.cos, sin=queries.sin)
+            k, v = self.rope(k=k, v=v, cos=keys.cos, sin=keys.sin)
         else:
-            q, k, v = self.turn(q, k, v, keys.cos, keys.sin)
+            q, k, v = self.rope(q=q, k=k, v=v, cos=keys.cos, sin=keys.sin)
         # The heads that share a key stand below each other, so that keys need not be repeated.
         q = q.reshape(n * d.kv_heads, d.heads // d.kv_heads * count, size)
         k, v = (x.reshape(n * d.kv_heads, t, size) for x in (k, v))
-        (out,) = self.attend(q, k, v, queries.positions, kp)
-        (out,) = self.merge(out.reshape(n, d.heads, count, size))
+        (out,) = self.attend(q=q, k=k, v=v, query_positions=queries.positions, key_positions=key_positions)
+        (out,) = self.merge_heads(x=out.reshape(n, d.heads, count, size))
         return out.reshape(lead, rows, d.heads * size)
 
 
@@ -161,14 +165,14 @@ class Step(torch.nn.Module):
         """
         super().__init__()
         self.d, self.tuned = decoder, [sensitive.layer for sensitive in layout.layers]
-        self.spreads = torch.nn.ModuleList(map(Spread, layout.layers, layout.blocks(), repeat(layout.scope)))
+        self.scatters = torch.nn.ModuleList(map(ScatterValues, layout.layers, layout.blocks(), repeat(layout.scope)))
         self.first_tuned = min(block_of(layer.layer) for layer in layout.layers)
-        self.embedding = Table(EMBEDDING, read, quantization, decoder.hidden)
-        self.head = self.embedding if decoder.tied_embedding else Table(HEAD, read, quantization, decoder.hidden)
-        self.blocks = torch.nn.ModuleList(
-            Block(decoder, i, layout, read, quantization, outliers, lower) for i in range(decoder.layers)
-        )
-        self.norm = Norm(read(f"{NORM}.weight"), decoder.norm_eps)
+        names, make = decoder.names, (decoder.names, read, quantization, decoder.hidden)
+        self.embedding = Table(names.embedding, *make)
+        self.head = self.embedding if decoder.tied_embedding else Table(names.head, *make)
+        stored = Stored(layout, read, quantization, outliers)
+        self.blocks = torch.nn.ModuleList(Block(decoder, i, stored, lower) for i in range(decoder.layers))
+        self.norm = NORMS[decoder.family.norm](read(f"{names.final_norm}.weight"), decoder.norm_eps)
         angles = np.arange(longest)[:, None] * np.concatenate([decoder.inverse_frequencies] * 2)[None]
         for name, f in (("cos", np.cos), ("sin", np.sin)):
             self.register_buffer(name, torch.from_numpy((f(angles) * decoder.rotary_scale).astype(np.float32)))
@@ -180,7 +184,7 @@ class Step(torch.nn.Module):
         """nll [P, B, L] and hidden [P, B, S, H]."""
         _, b, t = input_ids.shape
         p, s = values.shape[0], label_positions.shape[2]
-        by_layer = {name: spread(values) for name, spread in zip(self.tuned, self.spreads, strict=True)}
+        by_layer = {name: scatter(values) for name, scatter in zip(self.tuned, self.scatters, strict=True)}
         rows = label_positions + torch.arange(b)[:, None] * t + torch.arange(p)[:, None, None] * (b * t)
         rows, places = rows.reshape(p * b * s), torch.arange(t).float()
         at_labels = self.label_queries(label_positions, p)

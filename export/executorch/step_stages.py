@@ -1,11 +1,20 @@
 """The stages of a step that XNNPACK takes whole: no stage cuts, gathers, or splits a tensor of unknown size.
 
-Each lists in `inputs` the shapes that it takes; a letter is a size that is known when it runs.
+A stage takes its inputs by name. `inputs` lists them in the order in which the lowered stage takes them, each with its
+shape, in which a string is a size that is known when the stage runs:
+
+    E               1 before the first tuned block, P from there on
+    rows            tokens of all examples, B * T, or label positions, B * S
+    sequences       E * B
+    queries         positions of a sequence for which attention is computed: T, or S in the last block
+    key_sequences   sequences * kv heads
+    grouped_queries heads / kv heads * queries: heads that share a key stand below each other
+    T               tokens of a sequence, which are its keys
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,212 +25,224 @@ from torch.nn import functional as F
 
 from ..model.decoder import Decoder, Linear
 from ..weights.layout import Layout
-from .xnn_product import Few, Product, Read, few_channels
+from .operators import ACTIVATIONS, NORMS
+from .xnn_product import Product, Read, SplitInput, side_channels
 
 Lower = Callable[["Stage"], torch.nn.Module]
 """makes of a stage what stands in the graph in its place; it takes and returns what the stage does"""
-FAR = -1e9
-"""added to the scores of keys to the right of a query"""
+MASKED = -1e9
+"""added to the scores of keys to the right of a query, whose share of the softmax is then 0"""
 Shape = tuple[int | str, ...]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What layers are made from: which weights are sensitive, the stored arrays and their form, and the outlier
+    channels of each layer, whose activations are not rounded.
+    """
+
+    layout: Layout
+    read: Read
+    quantization: Quantization
+    outliers: Mapping[str, np.ndarray]
 
 
 class Stage(torch.nn.Module):
     """A part of the step; `inputs` and `outputs` are the shapes of what it takes and gives, and `constants` what its
-    graph holds beside weights. `lent` are weights that it takes as inputs, in fp32, since XNNPACK holds them in no
-    smaller type.
+    graph holds beside weights.
     """
 
-    inputs: list[Shape]
+    inputs: dict[str, Shape]
     outputs: list[Shape]
     constants: tuple[float, ...] = ()
-    lent: list[torch.Tensor]
 
 
-class Norm(torch.nn.Module):
-    """RMS norm, in two parts: rows with a mean square of 1, and the weights, which whoever uses them may fold in."""
+class LinearStage(Stage):
+    """A stage with linear layers. Beside tensors of its own it takes, in this order:
 
-    weight: torch.Tensor
-    mean: torch.Tensor
-
-    def __init__(self, weight: np.ndarray, eps: float) -> None:
-        super().__init__()
-        self.eps = eps
-        self.register_buffer("weight", torch.from_numpy(weight))
-        # XNNPACK has no mean over the last axis; a product with a constant row is one.
-        self.register_buffer("mean", torch.full((1, len(weight)), 1 / len(weight)))
-
-    def unit(self, x: torch.Tensor) -> torch.Tensor:
-        """`x` [..., C] with a mean square of 1."""
-        return x * torch.rsqrt(F.linear(x * x, self.mean) + self.eps)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The whole norm."""
-        return self.unit(x) * self.weight
-
-
-class _Layers(Stage):
-    """What stages with linear layers share."""
-
-    def __init__(self, layout: Layout, read: Read, quantization: Quantization, outliers: Mapping[str, np.ndarray]):
-        super().__init__()
-        self._make = (layout, read, quantization, outliers)
-        self.products, self.lent = torch.nn.ModuleDict(), []
-
-    def few(self, layers: Sequence[Linear], norm: Norm | None) -> Few:
-        """The input of `layers`, which share it, and their products."""
-        layout, read, quantization, outliers = self._make
-        channels = few_channels(layers, layout, outliers)
-        made = Few(layers[0].columns, channels, quantization, None if norm is None else norm.weight)
-        self.lent.append(made.lent)
-        for layer in layers:
-            product = Product(layer, layout, read, quantization, channels)
-            self.products[layer.name.rpartition(".")[2]] = product
-            self.lent.append(product.lent)
-        return made
-
-    def take(self, *shapes: Shape) -> None:
-        """The stage takes tensors of `shapes`, zeros [E, 1, 1], `lent` in fp32, and the values of its layers."""
-        layers: list[Any] = [layer for layer in self.products.values() if layer.sensitive is not None]
-        values: list[Shape] = [("E", layer.place.shape[1] * layer.lent.shape[1]) for layer in layers]
-        lent: list[Shape] = [tuple(x.shape) for x in self.lent]
-        self.inputs = [*shapes, ("E", 1, 1), *lent, *values]
-        del self._make
-
-    def product(self, key: str, h: tuple[torch.Tensor, torch.Tensor], left: Left) -> torch.Tensor:
-        """The output of a layer for what its `Few` made of the input."""
-        layer = self.products[key]
-        static = left.lent.pop(0)
-        return layer(*h, left.zero, static, left.values.pop(0) if layer.sensitive is not None else None)
-
-    def left(self, zero: torch.Tensor, others: tuple[torch.Tensor, ...]) -> Left:
-        """The inputs after `shapes`, before any is used."""
-        return Left(zero, list(others[: len(self.lent)]), list(others[len(self.lent) :]))
-
-
-@dataclass
-class Left:
-    """Inputs of a stage that its layers have not used yet, in the order in which they do."""
-
-    zero: torch.Tensor
-    lent: list[torch.Tensor]
-    values: list[torch.Tensor]
-
-
-class Enter(_Layers):
-    """x [E, R, H] to the queries, keys and values [E, R, heads * d] that `layers` make of its norm."""
-
-    def __init__(
-        self, norm: str, decoder: Decoder, layers: Sequence[Linear], layout: Layout, read: Read,
-        quantization: Quantization, outliers: Mapping[str, np.ndarray],
-    ) -> None:  # fmt: skip
-        super().__init__(layout, read, quantization, outliers)
-        self.norm = Norm(read(f"{norm}.weight"), decoder.norm_eps)
-        self.input = self.few(layers, self.norm)
-        self.constants = (decoder.norm_eps,)
-        self.take(("E", "R", decoder.hidden))
-        self.outputs = [("E", "R", layer.rows) for layer in layers]
-
-    def forward(self, x: torch.Tensor, zero: torch.Tensor, *others: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """One output a layer."""
-        left = self.left(zero, others)
-        h = self.input(self.norm.unit(x), zero, left.lent.pop(0))
-        return tuple(self.product(key, h, left) for key in self.products)
-
-
-class Leave(_Layers):
-    """x [E, R, H] and what attention made [E, R, heads * d] to the block's output [E, R, H]."""
-
-    def __init__(
-        self, norm: str, decoder: Decoder, layers: Mapping[str, Linear], layout: Layout, read: Read,
-        quantization: Quantization, outliers: Mapping[str, np.ndarray],
-    ) -> None:  # fmt: skip
-        super().__init__(layout, read, quantization, outliers)
-        self.norm = Norm(read(f"{norm}.weight"), decoder.norm_eps)
-        self.attended = self.few([layers["o"]], None)
-        self.input = self.few([layers["gate"], layers["up"]], self.norm)
-        self.between = self.few([layers["down"]], None)
-        self.constants = (decoder.norm_eps,)
-        self.take(("E", "R", decoder.hidden), ("E", "R", layers["o"].columns))
-        self.outputs = [("E", "R", decoder.hidden)]
-
-    def forward(
-        self, x: torch.Tensor, attended: torch.Tensor, zero: torch.Tensor, *others: torch.Tensor
-    ) -> tuple[torch.Tensor]:
-        """The residual stream after the block."""
-        left = self.left(zero, others)
-        x = x + self.product("o_proj", self.attended(attended, zero, left.lent.pop(0)), left)
-        h = self.input(self.norm.unit(x), zero, left.lent.pop(0))
-        gate, up = self.product("gate_proj", h, left), self.product("up_proj", h, left)
-        h = self.between(gate * torch.sigmoid(gate) * up, zero, left.lent.pop(0))
-        return (x + self.product("down_proj", h, left),)
-
-
-class Turn(Stage):
-    """Rotary position embedding of queries or keys [N, Q, heads, d], after the norm of each head where the family has
-    one, to [N, heads, Q, d]; with `passing` the values of attention come after them and only change their order.
-
-    cos and sin come last, [Q, 1, d], or `by_sequence` [N, Q, 1, d].
+    - `zero`, zeros [E, 1, 1]: added to a constant it gives it the size E, which both factors of a batched product have;
+    - the side inputs, in fp32: `pick_INPUT` for each split input and `weights_LAYER` for each layer. These are weights,
+      but as constants of the stage XNNPACK would hold them in fp32. So the program around the stage holds them in the
+      smallest type that is exact (`side_inputs`), and widens them when it runs;
+    - `values_LAYER` for each layer with sensitive weights, as ScatterValues makes them.
     """
 
-    quarter: torch.Tensor
+    def __init__(self, stored: Stored) -> None:
+        super().__init__()
+        self._stored = stored
+        self.products = torch.nn.ModuleDict()
+        self.side_inputs: dict[str, torch.Tensor] = {}
+
+    def split(self, name: str, layers: Mapping[str, Linear], norm: torch.nn.Module | None = None) -> SplitInput:
+        """Add `layers`, which share the input `name`; returns what splits that input for their products.
+
+        With `norm` the input is the norm's without its weight.
+        """
+        stored, (first, *_) = self._stored, layers.values()
+        channels = side_channels(list(layers.values()), stored.layout, stored.outliers)
+        weight: Any = None if norm is None else norm.weight
+        split = SplitInput(first.columns, channels, stored.quantization, weight)
+        self.side_inputs[f"pick_{name}"] = split.pick
+        for key, linear in layers.items():
+            product = Product(linear, stored.layout, stored.read, stored.quantization, channels)
+            self.products[key] = product
+            self.side_inputs[f"weights_{key}"] = product.side_weights
+        return split
+
+    def inputs_of_layers(self) -> dict[str, Shape]:
+        """`zero`, the side inputs, and the values of the layers that were added."""
+        side: dict[str, Shape] = {name: tuple(x.shape) for name, x in self.side_inputs.items()}
+        layers: Mapping[str, Any] = dict(self.products.items())
+        tuned = {key: layer for key, layer in layers.items() if layer.sensitive is not None}
+        values: dict[str, Shape] = {
+            f"values_{key}": ("E", layer.place.shape[1] * layer.side_weights.shape[1]) for key, layer in tuned.items()
+        }
+        return {"zero": ("E", 1, 1), **side, **values}
+
+    def product(
+        self, key: str, split: tuple[torch.Tensor, torch.Tensor], given: Mapping[str, torch.Tensor]
+    ) -> torch.Tensor:
+        """The output of layer `key` for its `split` input, with what the stage was `given`."""
+        made: torch.Tensor = self.products[key](
+            *split, given["zero"], given[f"weights_{key}"], given.get(f"values_{key}")
+        )
+        return made
+
+
+class QueryKeyValue(LinearStage):
+    """The residual x [E, rows, H] to queries, keys and values [E, rows, heads * d], as many of them as `layers` has."""
+
+    def __init__(self, norm: str, decoder: Decoder, layers: Mapping[str, Linear], stored: Stored) -> None:
+        super().__init__(stored)
+        self.norm = NORMS[decoder.family.norm](stored.read(f"{norm}.weight"), decoder.norm_eps)
+        self.split_normed = self.split("normed", layers, self.norm)
+        self.constants = (decoder.norm_eps,)
+        self.inputs = {"x": ("E", "rows", decoder.hidden), **self.inputs_of_layers()}
+        self.outputs = [("E", "rows", layer.rows) for layer in layers.values()]
+
+    def forward(self, x: torch.Tensor, **given: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """One output a layer."""
+        normed = self.split_normed(self.norm.unit(x), given["zero"], given["pick_normed"])
+        return tuple(self.product(key, normed, given) for key in self.products)
+
+
+class OutputAndMLP(LinearStage):
+    """The residual x [E, rows, H] and the attended values [E, rows, heads * d] to the block's output [E, rows, H]."""
+
+    def __init__(self, norm: str, decoder: Decoder, layers: Mapping[str, Linear], stored: Stored) -> None:
+        super().__init__(stored)
+        self.norm = NORMS[decoder.family.norm](stored.read(f"{norm}.weight"), decoder.norm_eps)
+        self.split_attended = self.split("attended", {"o": layers["o"]})
+        self.split_normed = self.split("normed", {key: layers[key] for key in ("gate", "up")}, self.norm)
+        self.split_gated = self.split("gated", {"down": layers["down"]})
+        self.activation = decoder.family.activation
+        self.constants = (decoder.norm_eps,)
+        self.inputs = {
+            "x": ("E", "rows", decoder.hidden),
+            "attended": ("E", "rows", layers["o"].columns),
+            **self.inputs_of_layers(),
+        }
+        self.outputs = [("E", "rows", decoder.hidden)]
+
+    def forward(self, x: torch.Tensor, attended: torch.Tensor, **given: torch.Tensor) -> tuple[torch.Tensor]:
+        """The residual after the block."""
+        zero, activate = given["zero"], ACTIVATIONS[self.activation]
+        x = x + self.product("o", self.split_attended(attended, zero, given["pick_attended"]), given)
+        normed = self.split_normed(self.norm.unit(x), zero, given["pick_normed"])
+        gate, up = self.product("gate", normed, given), self.product("up", normed, given)
+        gated = self.split_gated(activate(gate) * up, zero, given["pick_gated"])
+        return (x + self.product("down", gated, given),)
+
+
+class Rope(Stage):
+    """Rotary position embedding: x cos + rotate_half(x) sin, of each key of `norms` ("q", "k").
+
+    x is [sequences, queries, heads, d], and comes out as [sequences, heads, queries, d]. Where the family has one, the
+    norm of each head comes first; `norms` gives its name in the checkpoint. `with_values`: v comes along, whose axes
+    change their order alone. cos and sin are [queries, 1, d], or `by_sequence` [sequences, queries, 1, d].
+    """
+
+    rotate_half: torch.Tensor
 
     def __init__(
-        self, decoder: Decoder, read: Read, turned: Sequence[tuple[int, str]], passing: bool, by_sequence: bool
+        self, decoder: Decoder, read: Read, norms: Mapping[str, str], with_values: bool, by_sequence: bool
     ) -> None:
         super().__init__()
         half = decoder.head_dim // 2
-        turn = torch.zeros(decoder.head_dim, decoder.head_dim)
-        turn[:half, half:], turn[half:, :half] = -torch.eye(half), torch.eye(half)
-        self.register_buffer("quarter", turn)
-        self.norms = torch.nn.ModuleList(
-            Norm(read(f"{name}.weight"), decoder.norm_eps) if decoder.qk_norm else torch.nn.Identity()
-            for _, name in turned
+        # rotate_half(x) = (-second half of x, first half of x), by a product with a matrix: a stage cuts no tensor.
+        matrix = torch.zeros(decoder.head_dim, decoder.head_dim)
+        matrix[:half, half:], matrix[half:, :half] = -torch.eye(half), torch.eye(half)
+        self.register_buffer("rotate_half", matrix)
+        family = decoder.family
+        self.norms = torch.nn.ModuleDict(
+            {
+                key: NORMS[family.norm](read(f"{name}.weight"), decoder.norm_eps)
+                if family.qk_norm
+                else torch.nn.Identity()
+                for key, name in norms.items()
+            }
         )
-        heads = [n for n, _ in turned] + [decoder.kv_heads] * passing
-        angles: Shape = ("N", "Q", 1, decoder.head_dim) if by_sequence else ("Q", 1, decoder.head_dim)
+        self.order = (*norms, *(["v"] if with_values else []))
+        heads = {"q": decoder.heads, "k": decoder.kv_heads, "v": decoder.kv_heads}
+        angles: Shape = ("queries", 1, decoder.head_dim)
+        angles = ("sequences", *angles) if by_sequence else angles
         self.constants = (decoder.norm_eps,)
-        self.inputs = [*(("N", "Q", n, decoder.head_dim) for n in heads), angles, angles]
-        self.outputs = [("N", n, "Q", decoder.head_dim) for n in heads]
+        self.inputs = {key: ("sequences", "queries", heads[key], decoder.head_dim) for key in self.order}
+        self.inputs |= {"cos": angles, "sin": angles}
+        self.outputs = [("sequences", heads[key], "queries", decoder.head_dim) for key in self.order]
 
-    def forward(self, *given: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """In the order of the inputs."""
-        *heads, cos, sin = given
-        made = list(heads)
-        for i, norm in enumerate(self.norms):
-            x = norm(heads[i])
-            made[i] = x * cos + F.linear(x, self.quarter) * sin
-        return tuple(x.permute(0, 2, 1, 3) for x in made)
+    def forward(self, cos: torch.Tensor, sin: torch.Tensor, **given: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Queries, keys and values, as many of them as it takes, in this order."""
+        made = dict(given)
+        for key, norm in self.norms.items():
+            x = norm(given[key])
+            made[key] = x * cos + F.linear(x, self.rotate_half) * sin
+        return tuple(made[key].permute(0, 2, 1, 3) for key in self.order)
 
 
-class Attend(Stage):
-    """Attention of q [M, G * Q, d] to k and v [M, T, d] at or before it: [M, G * Q, d]. Positions are fp32, those of
-    queries [1 or M, G * Q, 1] and of keys [T].
+class Attention(Stage):
+    """softmax(q k^T / sqrt(d)) v over the keys at or before each query: q [key_sequences, grouped_queries, d], k and v
+    [key_sequences, T, d].
+
+    Positions are fp32: those of queries [1 or key_sequences, grouped_queries, 1], those of keys [T].
     """
 
     def __init__(self, decoder: Decoder, by_sequence: bool) -> None:
         super().__init__()
         d = decoder.head_dim
-        self.inputs = [("M", "G", d), ("M", "T", d), ("M", "T", d), ("M" if by_sequence else 1, "G", 1), ("T",)]
-        self.outputs = [("M", "G", d)]
+        self.inputs = {
+            "q": ("key_sequences", "grouped_queries", d),
+            "k": ("key_sequences", "T", d),
+            "v": ("key_sequences", "T", d),
+            "query_positions": ("key_sequences" if by_sequence else 1, "grouped_queries", 1),
+            "key_positions": ("T",),
+        }
+        self.outputs = [("key_sequences", "grouped_queries", d)]
         self.scale = d**-0.5
         self.constants = (self.scale,)
 
     def forward(
-        self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, at: torch.Tensor, keys: torch.Tensor
+        self,
+        q: torch.Tensor,
+        k: torch.Tensor,
+        v: torch.Tensor,
+        query_positions: torch.Tensor,
+        key_positions: torch.Tensor,
     ) -> tuple[torch.Tensor]:
         """The attended values."""
-        far = torch.clamp(keys - at, 0, 1) * FAR
-        scores = torch.bmm(q * self.scale, k.permute(0, 2, 1)) + far
+        # 1 where a key stands right of the query, 0 elsewhere: XNNPACK has neither a comparison nor a choice by one.
+        mask = torch.clamp(key_positions - query_positions, 0, 1) * MASKED
+        scores = torch.bmm(q * self.scale, k.permute(0, 2, 1)) + mask
         return (torch.bmm(torch.softmax(scores, dim=-1), v),)
 
 
-class Merge(Stage):
-    """[N, heads, Q, d] to [N, Q, heads, d]."""
+class MergeHeads(Stage):
+    """x [sequences, heads, queries, d] to [sequences, queries, heads, d]."""
 
     def __init__(self, decoder: Decoder) -> None:
         super().__init__()
-        self.inputs = [("N", decoder.heads, "Q", decoder.head_dim)]
-        self.outputs = [("N", "Q", decoder.heads, decoder.head_dim)]
+        self.inputs = {"x": ("sequences", decoder.heads, "queries", decoder.head_dim)}
+        self.outputs = [("sequences", "queries", decoder.heads, decoder.head_dim)]
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor]:
         """The same in another order."""

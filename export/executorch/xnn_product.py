@@ -1,9 +1,13 @@
-"""A linear layer as XNNPACK computes it: an integer product, and an fp32 one with few input channels beside it.
+"""A linear layer as XNNPACK computes it: an integer product, and an fp32 one with the side channels beside it.
 
-The few channels are the sums of each group's activations, which carry the zero points that XNNPACK's 4-bit format
-lacks ((q - z) s = (q - 8) s + (8 - z) s); the channels with the largest activations, which would set the scale of every
-row; and those of the sensitive values, which are so perturbed at no cost of their own. They are made by a product with
-a constant matrix, since XNNPACK gathers nothing.
+Side channels are
+
+- the sums of each group's activations, which carry the zero points that XNNPACK's 4-bit format lacks: it takes 8 for
+  granted, and (q - z) s = (q - 8) s + (8 - z) s, where (8 - z) s is one fp32 weight a group;
+- the outlier channels, the input channels with the largest activations, which would set the scale of every row;
+- the channels with sensitive weights, so that perturbing these costs nothing beside.
+
+They are made by a product with a constant matrix, since XNNPACK gathers nothing.
 """
 
 from __future__ import annotations
@@ -29,24 +33,26 @@ from ..weights.packing import Quantized, Rounded
 Read = Callable[[str], np.ndarray]
 """gives a stored array by its name, as WeightsFile.read does"""
 PADDING = 8
-MIDDLE = 8
-"""the zero point that XNNPACK takes for granted in 4 bits"""
+ZERO_POINT = 8
+"""the one that XNNPACK takes for granted in 4 bits"""
 
 
 @dataclass(frozen=True)
-class FewChannels:
-    """Input channels of layers with one input: int64, ascending. `outliers` have the largest activations; activations
-    are 0 in the integer product at `exact`, these among them; at `tuned` there are sensitive values.
+class SideChannels:
+    """Input channels of layers that share an input: int64, ascending.
+
+    `outliers` have the largest activations; `tuned` have sensitive weights. At `left_out`, outliers among them, the
+    input of the integer product is 0: the side product computes them whole.
     """
 
     outliers: np.ndarray
-    exact: np.ndarray
+    left_out: np.ndarray
     tuned: np.ndarray
 
     @property
     def all(self) -> np.ndarray:
-        """Exact and tuned ones, in the order in which they stand."""
-        return np.union1d(self.exact, self.tuned)
+        """Those left out and the tuned ones, in the order in which they stand."""
+        return np.union1d(self.left_out, self.tuned)
 
     @property
     def padded(self) -> int:
@@ -54,57 +60,63 @@ class FewChannels:
         return -(-len(self.all) // PADDING) * PADDING
 
 
-def few_channels(layers: Sequence[Linear], layout: Layout, outliers: Mapping[str, np.ndarray]) -> FewChannels:
-    """The channels of `layers`, which share their input. Whole tuned channels are exact too, with nothing rounded."""
+def side_channels(layers: Sequence[Linear], layout: Layout, outliers: Mapping[str, np.ndarray]) -> SideChannels:
+    """The side channels of `layers`, which share their input.
+
+    Channels that are tuned as a whole are left out of the integer product, whose codes are all 0 there; of those with
+    single tuned weights it computes the others.
+    """
     none = np.array([], dtype=np.int64)
     outlying = outliers.get(layers[0].name, none)  # those of an input are the same for every layer that has it
     sensitive = [s for x in layers if (s := layout.of(x.name)) is not None]
     tuned = np.unique(np.concatenate([none, *(s.index(layout.scope)[1] for s in sensitive)]))
-    exact = np.union1d(outlying, tuned) if layout.scope == "channels" else outlying
-    return FewChannels(outlying, exact, tuned)
+    left_out = np.union1d(outlying, tuned) if layout.scope == "channels" else outlying
+    return SideChannels(outlying, left_out, tuned)
 
 
-class Few(torch.nn.Module):
-    """Of an input its part for the integer product and its few channels.
+class SplitInput(torch.nn.Module):
+    """Splits an input into its part for the integer product and its side channels.
 
     With `weight`, that of a norm, the input is the norm's without it, and it is applied here.
     """
 
     sums: torch.Tensor | None
-    missing: torch.Tensor | None
+    sums_left_out: torch.Tensor | None
     keep: torch.Tensor
     weight: torch.Tensor | None
 
     def __init__(
-        self, columns: int, channels: FewChannels, quantization: Quantization, weight: torch.Tensor | None
+        self, columns: int, channels: SideChannels, quantization: Quantization, weight: torch.Tensor | None
     ) -> None:
         super().__init__()
         keep, pick = torch.ones(columns), torch.zeros(columns, channels.padded)
-        keep[channels.exact] = 0
+        keep[channels.left_out] = 0
         pick[channels.all, torch.arange(len(channels.all))] = 1
         size = quantization.group_size
         sums = torch.eye(columns // size).repeat_interleave(size, 1) if size else None
         self.register_buffer("sums", sums)
-        left_out = pick * (1 - keep)[:, None]
-        self.register_buffer("missing", None if sums is None else sums @ left_out)
+        pick_left_out = pick * (1 - keep)[:, None]
+        self.register_buffer("sums_left_out", None if sums is None else sums @ pick_left_out)
         self.register_buffer("keep", keep if weight is None else keep * weight)
-        self.lent = pick.to(torch.int8)
+        self.pick = pick.to(torch.int8)
+        """[C_in, channels], a 1 where a side channel is the input channel; the side input of this input"""
         self.register_buffer("weight", None if weight is None else pick.T @ weight)
 
     def forward(self, x: torch.Tensor, zero: torch.Tensor, pick: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """x [E, R, C] gives the same with 0 in the exact channels, and [E, R, F] with F few channels: the sums of each
-        whole group, then the exact and the tuned channels. `zero` [E, 1, 1] gives constants its size; `pick` is
-        `lent` in fp32.
+        """x [E, rows, C_in] gives the same with 0 in the channels that are left out, and the side channels [E, rows,
+        side]: the sums of each whole group, then those of SideChannels. `zero` is [E, 1, 1]; `pick` is this module's in
+        fp32.
         """
         pick = pick if self.weight is None else pick * self.weight
-        kept, few = x * self.keep, torch.bmm(x, pick + zero)
-        if self.sums is None or self.missing is None:
-            return kept, few
-        return kept, torch.cat([F.linear(kept, self.sums) + F.linear(few, self.missing), few], dim=-1)
+        kept, side = x * self.keep, torch.bmm(x, pick + zero)
+        if self.sums is None or self.sums_left_out is None:
+            return kept, side
+        # A group's sum covers the channels that `kept` lacks too: they are added from the side channels.
+        return kept, torch.cat([F.linear(kept, self.sums) + F.linear(side, self.sums_left_out), side], dim=-1)
 
 
 class Product(torch.nn.Module):
-    """One layer, on what `Few` makes of its input."""
+    """One layer, on what SplitInput makes of its input."""
 
     codes: torch.Tensor
     scales: torch.Tensor
@@ -113,10 +125,10 @@ class Product(torch.nn.Module):
     bias: torch.Tensor | None
 
     def __init__(
-        self, linear: Linear, layout: Layout, read: Read, quantization: Quantization, channels: FewChannels
+        self, linear: Linear, layout: Layout, read: Read, quantization: Quantization, channels: SideChannels
     ) -> None:
         super().__init__()
-        codes, scales, static = (
+        codes, scales, side = (
             _four_bits(linear, read, channels) if quantization.weight_bits == 4 else _eight_bits(linear, read, channels)
         )
         self.bits = quantization.weight_bits
@@ -124,33 +136,40 @@ class Product(torch.nn.Module):
         self.register_buffer("scales", torch.from_numpy(scales))
         self.register_buffer("points", torch.zeros(scales.shape, dtype=torch.int8))
         self.register_buffer("bias", torch.from_numpy(read(f"{linear.name}.bias")) if linear.bias else None)
-        held = torch.from_numpy(np.ascontiguousarray(static.T))
+        side_weights = torch.from_numpy(np.ascontiguousarray(side.T))
         # With 4 bits these are products of a scale of 8 digits and a whole number of 3, which fp16 has.
-        half = held.half()
-        self.lent = half if torch.equal(half.float(), held) else held
-        """[F, C_out], what frozen weights give the few channels"""
+        half = side_weights.half()
+        self.side_weights = half if torch.equal(half.float(), side_weights) else side_weights
+        """[side, C_out], the frozen weights of the side channels; the side input of this layer"""
         self.sensitive = layout.of(linear.name)
         if self.sensitive is not None:
             used = np.unique(self.sensitive.index(layout.scope)[1])
-            place = torch.zeros(static.shape[1], _rounded_up(len(used)))
-            place[static.shape[1] - channels.padded + np.searchsorted(channels.all, used), np.arange(len(used))] = 1
+            place = torch.zeros(side.shape[1], _rounded_up(len(used)))
+            place[side.shape[1] - channels.padded + np.searchsorted(channels.all, used), np.arange(len(used))] = 1
             self.register_buffer("place", place)
 
     def forward(
-        self, x: torch.Tensor, few: torch.Tensor, zero: torch.Tensor, static: torch.Tensor, block: torch.Tensor | None
+        self,
+        x: torch.Tensor,
+        side: torch.Tensor,
+        zero: torch.Tensor,
+        side_weights: torch.Tensor,
+        values: torch.Tensor | None,
     ) -> torch.Tensor:
-        """fp32 [E, R, C_out]; `static` is `lent` in fp32; `block` is what `Spread` made of the layer's values, and E is
-        P if it has any.
+        """fp32 [E, rows, C_out] of a split input: x [E, rows, C_in] and `side` [E, rows, side].
+
+        `zero` is [E, 1, 1]; `side_weights` are this module's in fp32; `values` are what ScatterValues made of the
+        layer's values, and E is P if it has any.
         """
         # Layers with one input could share its rounding, but XNNPACK crashes in some programs that do.
         frozen = F.linear(_rounded(x), self._weight())
-        if block is None:
-            added = static + zero
+        if values is None:
+            weights = side_weights + zero
         else:
-            by_output = block.reshape(-1, self.place.shape[1], static.shape[1]).permute(0, 2, 1)
+            by_output = values.reshape(-1, self.place.shape[1], side_weights.shape[1]).permute(0, 2, 1)
             # A product with a constant on the right is the only one that XNNPACK takes with any number of dimensions.
-            added = F.linear(by_output, self.place).permute(0, 2, 1) + static
-        y = frozen + torch.bmm(few, added)
+            weights = F.linear(by_output, self.place).permute(0, 2, 1) + side_weights
+        y = frozen + torch.bmm(side, weights)
         return y if self.bias is None else y + self.bias
 
     def _weight(self) -> torch.Tensor:
@@ -160,8 +179,8 @@ class Product(torch.nn.Module):
         )
 
 
-class Spread(torch.nn.Module):
-    """The values of a layer among all values, as its product takes them."""
+class ScatterValues(torch.nn.Module):
+    """Scatters the values of a layer, which stand in a row among all values, to the weights of its tuned channels."""
 
     index: torch.Tensor | None
 
@@ -179,8 +198,8 @@ class Spread(torch.nn.Module):
         self.register_buffer("index", index)
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """values fp32 [P, K] to [P, U * C_out]: U input channels with values, the last of them perhaps with none; what
-        each adds to each output, 0 where there is no value.
+        """values fp32 [P, K] to [P, channels * C_out]: for each tuned channel, and perhaps some more to round up, its
+        weight for each output, 0 where there is no value.
         """
         own = values[:, self.begin : self.end]
         if self.index is None:
@@ -193,27 +212,28 @@ def _rounded_up(count: int) -> int:
     return max(4, 1 << (count - 1).bit_length())
 
 
-def _four_bits(linear: Linear, read: Read, channels: FewChannels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Codes int8 [R, C], scales fp32 [R, G], and the weights of the few channels, [R, F]."""
+def _four_bits(linear: Linear, read: Read, channels: SideChannels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Codes int8 [C_out, C_in], scales fp32 [C_out, G], and the frozen weights of the side channels, [C_out, side]."""
     codes, scales, zero_points = (read(f"{linear.name}.{x}") for x in ("codes", "scales", "zero_points"))
-    held = Quantized.unpack(codes, scales, zero_points, linear.columns, 4)
-    shifted, scales = held.codes.astype(np.int8) - np.int8(MIDDLE), held.scales.astype(np.float32)
-    points = (MIDDLE - held.zero_points.astype(np.float32)) * scales
-    apart = (shifted * np.repeat(scales, held.group_size, axis=1))[:, channels.all]
-    apart[:, ~np.isin(channels.all, channels.exact)] = 0
-    return shifted, scales, np.concatenate([points, _padded(apart, channels)], axis=1)
+    stored = Quantized.unpack(codes, scales, zero_points, linear.columns, 4)
+    shifted, scales = stored.codes.astype(np.int8) - np.int8(ZERO_POINT), stored.scales.astype(np.float32)
+    of_sums = (ZERO_POINT - stored.zero_points.astype(np.float32)) * scales
+    of_channels = _side_weights(shifted * np.repeat(scales, stored.group_size, axis=1), channels)
+    return shifted, scales, np.concatenate([of_sums, of_channels], axis=1)
 
 
-def _eight_bits(linear: Linear, read: Read, channels: FewChannels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The same with one scale a row; the weights of outliers are stored apart, and their codes are 0."""
-    held = Rounded(*(read(f"{linear.name}.{x}") for x in ("codes", "scales", "outliers")))
-    apart = held.dequantize(channels.outliers)[:, channels.all]
-    apart[:, ~np.isin(channels.all, channels.exact)] = 0
-    return np.ascontiguousarray(held.codes.T), held.scales[:, None], _padded(apart, channels)
+def _eight_bits(linear: Linear, read: Read, channels: SideChannels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same with one scale a row (G = 1) and no sums; the outlier channels' codes are 0, their weights stored."""
+    stored = Rounded(*(read(f"{linear.name}.{x}") for x in ("codes", "scales", "outliers")))
+    of_channels = _side_weights(stored.dequantize(channels.outliers), channels)
+    return np.ascontiguousarray(stored.codes.T), stored.scales[:, None], of_channels
 
 
-def _padded(weights: np.ndarray, channels: FewChannels) -> np.ndarray:
-    return np.pad(weights, ((0, 0), (0, channels.padded - weights.shape[1])))
+def _side_weights(weight: np.ndarray, channels: SideChannels) -> np.ndarray:
+    """Of a weight [C_out, C_in] the part of the side channels, padded, and 0 where the integer product has it."""
+    part = weight[:, channels.all]
+    part[:, ~np.isin(channels.all, channels.left_out)] = 0
+    return np.pad(part, ((0, 0), (0, channels.padded - part.shape[1])))
 
 
 def _rounded(x: torch.Tensor) -> torch.Tensor:

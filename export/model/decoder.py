@@ -1,13 +1,14 @@
-"""What the step graph needs to know of a decoder of the Llama family, read from its configuration."""
+"""What the step graph needs to know of one decoder: its family, and what its configuration says of its sizes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from pocketzo.runtime.errors import bad_input
+
+from .families import FAMILIES, Family, Names, Switch
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Linear:
 class Decoder:
     """A causal decoder: pre-norm blocks of rotary grouped-query attention and a gated MLP."""
 
+    family: Family
     vocabulary: int
     hidden: int
     layers: int
@@ -36,60 +38,39 @@ class Decoder:
     attention_bias: bool
     output_bias: bool
     mlp_bias: bool
-    qk_norm: bool
     context_tokens: int
     inverse_frequencies: np.ndarray
     """fp32 [head_dim / 2], in radians per token"""
     rotary_scale: float
     """factor of cos and sin that some long-context scalings bring"""
 
+    @property
+    def names(self) -> Names:
+        """transformers' names of its modules."""
+        return self.family.names
+
+    @property
+    def head_table(self) -> str:
+        """The name of the table whose rows score words: a tied LM head is the embedding."""
+        return self.names.embedding if self.tied_embedding else self.names.head
+
     def block(self, i: int) -> dict[str, Linear]:
         """The linear layers of block `i`, in the order in which a token meets them."""
-        at = f"model.layers.{i}."
         q, kv = self.heads * self.head_dim, self.kv_heads * self.head_dim
-        return {
-            "q": Linear(at + "self_attn.q_proj", q, self.hidden, self.attention_bias),
-            "k": Linear(at + "self_attn.k_proj", kv, self.hidden, self.attention_bias),
-            "v": Linear(at + "self_attn.v_proj", kv, self.hidden, self.attention_bias),
-            "o": Linear(at + "self_attn.o_proj", self.hidden, q, self.output_bias),
-            "gate": Linear(at + "mlp.gate_proj", self.intermediate, self.hidden, self.mlp_bias),
-            "up": Linear(at + "mlp.up_proj", self.intermediate, self.hidden, self.mlp_bias),
-            "down": Linear(at + "mlp.down_proj", self.hidden, self.intermediate, self.mlp_bias),
+        sizes = {
+            "q": (q, self.hidden, self.attention_bias),
+            "k": (kv, self.hidden, self.attention_bias),
+            "v": (kv, self.hidden, self.attention_bias),
+            "o": (self.hidden, q, self.output_bias),
+            "gate": (self.intermediate, self.hidden, self.mlp_bias),
+            "up": (self.intermediate, self.hidden, self.mlp_bias),
+            "down": (self.hidden, self.intermediate, self.mlp_bias),
         }
+        return {key: Linear(self.names.in_block(i, getattr(self.names, key)), *size) for key, size in sizes.items()}
 
     def linears(self) -> list[Linear]:
         """Every linear layer but the LM head: the layers whose weights can be sensitive."""
         return [linear for i in range(self.layers) for linear in self.block(i).values()]
-
-
-def _llama(config: Any) -> dict[str, bool]:
-    bias = bool(getattr(config, "attention_bias", False))
-    return {"attention_bias": bias, "output_bias": bias, "qk_norm": False}
-
-
-def _mistral(config: Any) -> dict[str, bool]:
-    return {"attention_bias": False, "output_bias": False, "qk_norm": False}
-
-
-def _qwen2(config: Any) -> dict[str, bool]:
-    return {"attention_bias": True, "output_bias": False, "qk_norm": False}
-
-
-def _qwen3(config: Any) -> dict[str, bool]:
-    bias = bool(getattr(config, "attention_bias", False))
-    return {"attention_bias": bias, "output_bias": bias, "qk_norm": True}
-
-
-FAMILIES: dict[str, Callable[[Any], dict[str, bool]]] = {
-    "llama": _llama,
-    "mistral": _mistral,
-    "qwen2": _qwen2,
-    "qwen3": _qwen3,
-}
-
-
-ROPE_TYPES = ("default", "linear", "llama3", "yarn")
-"""rotary embeddings whose frequencies do not change with the length of the text"""
 
 
 def check_model_type(model_type: str, where: object) -> None:
@@ -103,11 +84,13 @@ def check_model_type(model_type: str, where: object) -> None:
 def check_family(config: Any, where: object) -> None:
     """Raises BadInput if the configuration is of an architecture, or has a trait, that the step graph does not have."""
     check_model_type(config.model_type, where)
+    family = FAMILIES[config.model_type]
     rope = (getattr(config, "rope_parameters", None) or {}).get("rope_type", "default")
-    if rope not in ROPE_TYPES:
-        bad_input(where, f'the rotary embedding "{rope}" is not supported', f"Supported: {', '.join(ROPE_TYPES)}")
-    if getattr(config, "hidden_act", "silu") != "silu":
-        bad_input(where, f'the activation "{config.hidden_act}" is not supported', "Supported: silu")
+    if rope not in family.rope_types:
+        fix = f"Supported: {', '.join(family.rope_types)}"
+        bad_input(where, f'the rotary embedding "{rope}" is not supported', fix)
+    if (activation := getattr(config, "hidden_act", family.activation)) != family.activation:
+        bad_input(where, f'the activation "{activation}" is not supported', f"Supported: {family.activation}")
     if config.hidden_size % 32:
         bad_input(where, f"hidden_size {config.hidden_size} is not a multiple of 32", "Choose another model")
 
@@ -118,6 +101,7 @@ def read_decoder(config: Any, inverse_frequencies: np.ndarray, rotary_scale: flo
     Raises BadInput as `check_family` does.
     """
     check_family(config, where)
+    family = FAMILIES[config.model_type]
     window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
     context = config.max_position_embeddings
     for name, value in (("max_position_embeddings", context), ("sliding_window", window or 1)):
@@ -131,6 +115,7 @@ def read_decoder(config: Any, inverse_frequencies: np.ndarray, rotary_scale: flo
         why = f"its rotary embedding turns {len(inverse_frequencies) * 2} of the {head_dim} channels of a head"
         bad_input(where, why, "Models that turn all of them are supported")
     return Decoder(
+        family=family,
         vocabulary=config.vocab_size,
         hidden=config.hidden_size,
         layers=config.num_hidden_layers,
@@ -138,12 +123,17 @@ def read_decoder(config: Any, inverse_frequencies: np.ndarray, rotary_scale: flo
         kv_heads=config.num_key_value_heads,
         head_dim=head_dim,
         intermediate=config.intermediate_size,
-        norm_eps=config.rms_norm_eps,
+        norm_eps=getattr(config, family.norm_eps),
         tied_embedding=bool(config.tie_word_embeddings),
-        mlp_bias=bool(getattr(config, "mlp_bias", False)),
+        attention_bias=_switch(config, family.attention_bias),
+        output_bias=_switch(config, family.output_bias),
+        mlp_bias=_switch(config, family.mlp_bias),
         # Within its sliding window a model attends to everything, so a shorter context makes the window moot.
         context_tokens=min(context, window) if window else context,
         inverse_frequencies=inverse_frequencies.astype(np.float32),
         rotary_scale=rotary_scale,
-        **FAMILIES[config.model_type](config),
     )
+
+
+def _switch(config: Any, trait: Switch) -> bool:
+    return bool(getattr(config, trait, False)) if isinstance(trait, str) else trait

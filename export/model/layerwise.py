@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from .families import FAMILIES, place_in_blocks
+
 TensorOf = Callable[[str], torch.Tensor]
 """gives a tensor of the model (fp32) by transformers' name of it, made or read when it is asked for"""
-EMBEDDING, HEAD, NORM = "model.embed_tokens", "lm_head", "model.norm"
 
 
 def skeleton(config: Any) -> Any:
@@ -31,17 +32,24 @@ def skeleton(config: Any) -> Any:
 
 def rotary_embedding(config: Any) -> Any:
     """The rotary embedding of `config`'s model with its real frequencies, which no checkpoint holds."""
-    return type(skeleton(config).model.rotary_emb)(config=config)
+    found = skeleton(config).get_submodule(FAMILIES[config.model_type].names.rotary)
+    return type(found)(config=config)
 
 
 def block_of(name: str) -> int:
     """The number of the block that a layer or tensor belongs to ("model.layers.7.mlp.up_proj": 7)."""
-    return int(name.split(".")[2])
+    return _place(name)[0]
 
 
 def within_block(name: str) -> str:
     """The name of a layer or tensor within its block ("model.layers.7.mlp.up_proj": "mlp.up_proj")."""
-    return name.split(".", 3)[3]
+    return _place(name)[1]
+
+
+def _place(name: str) -> tuple[int, str]:
+    found = place_in_blocks(name)
+    assert found is not None, name
+    return found
 
 
 def weights_of(block: Any, names: Iterable[str]) -> dict[str, torch.nn.Parameter]:
@@ -62,25 +70,26 @@ class Layerwise:
         device: torch.device | str = "cpu",
         frequencies: np.ndarray | None = None,
     ) -> None:
-        model = skeleton(config)
-        self.config, self.layers = config, len(model.model.layers)
+        model, names = skeleton(config), FAMILIES[config.model_type].names
+        self.config, self._names = config, names
         self._tensor, self.device = tensor, torch.device(device)
-        self._blocks, self._norm = model.model.layers, model.model.norm
-        self._rotary = type(model.model.rotary_emb)(config=config).to(self.device)
+        self._blocks, self._norm = model.get_submodule(names.blocks), model.get_submodule(names.final_norm)
+        self.layers = len(self._blocks)
+        self._rotary = type(model.get_submodule(names.rotary))(config=config).to(self.device)
         if frequencies is not None:
             self._rotary.inv_freq.copy_(torch.from_numpy(frequencies))
-        self._head = f"{EMBEDDING if config.tie_word_embeddings else HEAD}.weight"
+        self._head = f"{names.embedding if config.tie_word_embeddings else names.head}.weight"
 
     def embedded(self, ids: np.ndarray) -> torch.Tensor:
         """The input of block 0 for token ids int64 [..., T], fp32 [..., T, H], on the CPU."""
-        return self._tensor(f"{EMBEDDING}.weight")[torch.from_numpy(ids)]
+        return self._tensor(f"{self._names.embedding}.weight")[torch.from_numpy(ids)]
 
     @contextlib.contextmanager
     def block(self, i: int) -> Iterator[torch.nn.Module]:
         """Block `i` with its weights in place, for as long as the body lasts."""
         block = self._blocks[i]
         names = list(block.state_dict())
-        block.load_state_dict({n: self._to_device(f"model.layers.{i}.{n}") for n in names}, assign=True)
+        block.load_state_dict({n: self._to_device(self._names.in_block(i, n)) for n in names}, assign=True)
         block.requires_grad_(False)
         try:
             yield block
@@ -105,7 +114,7 @@ class Layerwise:
     @contextlib.contextmanager
     def last(self) -> Iterator[tuple[torch.nn.Module, torch.Tensor]]:
         """The last norm, and the weight of the LM head (fp32 [N, H]), for as long as the body lasts."""
-        self._norm.load_state_dict({"weight": self._to_device(f"{NORM}.weight")}, assign=True)
+        self._norm.load_state_dict({"weight": self._to_device(f"{self._names.final_norm}.weight")}, assign=True)
         self._norm.requires_grad_(False)
         try:
             yield self._norm, self._to_device(self._head).detach()

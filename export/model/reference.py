@@ -114,8 +114,8 @@ def values_in_place(model: Any, layout: Layout, values: np.ndarray) -> Iterator[
 
 def torch_nll(model: Any, batch: Batch) -> torch.Tensor:
     """nll [B, L] in nats of `batch` under the whole `model` as it is, differentiable; 0 at padding."""
-    hidden = model.model(input_ids=torch.from_numpy(batch.input_ids), use_cache=False).last_hidden_state
-    return label_nll(at_labels(hidden, batch), model.lm_head.weight, batch)
+    hidden = model.base_model(input_ids=torch.from_numpy(batch.input_ids), use_cache=False).last_hidden_state
+    return label_nll(at_labels(hidden, batch), model.get_output_embeddings().weight, batch)
 
 
 def reference_nll(model: Any, layout: Layout, batch: Batch, values: np.ndarray) -> np.ndarray:

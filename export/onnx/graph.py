@@ -14,15 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 import onnxscript
-from onnxscript._internal.builder import OpBuilder
+from onnxscript import OpBuilder
 from pocketzo.runtime.bundle.manifest import Quantization
 from pocketzo.runtime.limits.memory import WORDS
 
 from ..model.decoder import Decoder, Linear
 from ..weights.layout import Layout
 from ..weights.weights_file import WeightsFile
-from .branches import BRANCHES
-from .products import CONTRIB, Integers, NBits
+from .operators import ACTIVATIONS, NORMS
+from .products import CONTRIB, EightBits, FourBits
+from .sensitive import SENSITIVE
 
 OPSET = 23
 INPUTS = {
@@ -43,7 +44,7 @@ def build_step(
 ) -> ir.Model:
     """The step graph of `decoder` with its weights in `store`.
 
-    With 8-bit weights `outliers` names the input channels of each linear layer that are not rounded.
+    With 8-bit weights `outliers` names the outlier channels of each linear layer, which are not rounded.
     """
     return _StepGraph(decoder, layout, store, quantization, outliers or {}).build()
 
@@ -67,9 +68,9 @@ class _StepGraph:
     ) -> None:
         self.d, self.layout, self.store, self.quantization = decoder, layout, store, quantization
         self.scales: dict[str, ir.Value] = {}
-        fixed = {"N": decoder.vocabulary, "K": layout.count}
         self.inputs = {
-            name: ir.val(name, dtype, [fixed.get(dim, dim) for dim in shape]) for name, (dtype, shape) in INPUTS.items()
+            name: ir.val(name, dtype, [layout.count if dim == "K" else dim for dim in shape])
+            for name, (dtype, shape) in INPUTS.items()
         }
         self.graph = ir.Graph(
             inputs=list(self.inputs.values()),
@@ -80,10 +81,10 @@ class _StepGraph:
         )
         self.builder = onnxscript.GraphBuilder(self.graph)
         self.op = self.builder.op
-        self.frozen: NBits | Integers = (
-            Integers(self.op, self.constant, outliers.__getitem__)
+        self.frozen: FourBits | EightBits = (
+            EightBits(self.op, self.constant, outliers.__getitem__)
             if quantization.weight_bits == 8
-            else NBits(self.op, self.constant, quantization)
+            else FourBits(self.op, self.constant, quantization)
         )
 
     def build(self) -> ir.Model:
@@ -105,7 +106,7 @@ class _StepGraph:
                 self.lead = self.p
                 self._positions()
             x = self.block(x, i)
-        x = self.norm(x, "model.norm")
+        x = self.norm(x, self.d.names.final_norm)
         hidden = op.Reshape(x, op.Concat(op.Shape(self.labels), [self.d.hidden], axis=0))
         self.output("nll", self.nll(hidden), ["P", "B", "L"])
         self.output("hidden", hidden, ["P", "B", "S", self.d.hidden])
@@ -165,7 +166,7 @@ class _StepGraph:
     def embedding(self, ids: ir.Value) -> ir.Value:
         """The embeddings of `ids` [E, B, T], fp32 [E, B * T, H]."""
         return self.table_rows(
-            self.op, "model.embed_tokens", self.op.Reshape(ids, self.op.Concat(self.lead, [-1], axis=0))
+            self.op, self.d.names.embedding, self.op.Reshape(ids, self.op.Concat(self.lead, [-1], axis=0))
         )
 
     def table_rows(self, op: OpBuilder, name: str, ids: ir.Value) -> ir.Value:
@@ -184,53 +185,58 @@ class _StepGraph:
         )
 
     def linear(self, x: ir.Value, linear: Linear) -> ir.Value:
-        """The frozen product, plus what single input channels add in fp32, plus the bias.
+        """The frozen product, plus that of the side channels, plus the bias: fp32 [P, R, C_in] to [P, R, C_out].
 
-        Those channels hold the layer's sensitive values, and the outliers of 8-bit activations.
+        Side channels are the few input channels that are multiplied in fp32: those with sensitive weights, and the
+        outlier channels of 8-bit activations.
         """
         op, y = self.op, self.frozen.product(x, linear)
-        if branch := self.branch(linear):
-            used, block = branch
-            y = op.Add(y, op.MatMul(op.Gather(x, op.Constant(value=ir.tensor(used)), axis=2), block))
+        if side := self.side_channels(linear):
+            channels, block = side
+            y = op.Add(y, op.MatMul(op.Gather(x, op.Constant(value=ir.tensor(channels)), axis=2), block))
         return op.Add(y, self.constant(f"{linear.name}.bias")) if linear.bias else y
 
-    def branch(self, linear: Linear) -> tuple[np.ndarray, ir.Value] | None:
-        """Input channels of a layer and what is added for each, [used, C_out] or [P, used, C_out]."""
-        op, exact = self.op, self.frozen.exact(linear)
+    def side_channels(self, linear: Linear) -> tuple[np.ndarray, ir.Value] | None:
+        """The side channels of a layer and their weights, [channels, C_out] or [P, channels, C_out]."""
+        op, of_outliers = self.op, self.frozen.outlier_channels(linear)
         sensitive = self.layout.of(linear.name)
         if sensitive is None:
-            return exact
-        used, block = BRANCHES[self.layout.scope](op, self.values[linear.name], sensitive)
-        if exact is None:
-            return used, block
-        outliers, weights = exact
-        spread = op.Expand(weights, op.Concat(self.p, [1, 1], axis=0))
-        return np.concatenate([used, outliers]), op.Concat(block, spread, axis=1)
+            return of_outliers
+        channels, block = SENSITIVE[self.layout.scope](op, self.values[linear.name], sensitive)
+        if of_outliers is None:
+            return channels, block
+        outliers, weights = of_outliers
+        same_for_all = op.Expand(weights, op.Concat(self.p, [1, 1], axis=0))
+        return np.concatenate([channels, outliers]), op.Concat(block, same_for_all, axis=1)
 
     def norm(self, x: ir.Value, name: str) -> ir.Value:
-        return self.op.RMSNormalization(x, self.constant(f"{name}.weight"), axis=-1, epsilon=self.d.norm_eps)
+        """The family's norm over the last axis, with the weight of the module `name`."""
+        return NORMS[self.d.family.norm](self.op, x, self.constant(f"{name}.weight"), self.d.norm_eps)
 
     def block(self, x: ir.Value, i: int) -> ir.Value:
         """One block: [P, B * T, H] to the same, or from the last one the label positions alone, [P, B * S, H]."""
-        op, at, linears = self.op, f"model.layers.{i}.", self.d.block(i)
-        h = self.norm(x, at + "input_layernorm")
+        op, names, linears = self.op, self.d.names, self.d.block(i)
+        h = self.norm(x, names.in_block(i, names.attention_norm))
         k, v = self.linear(h, linears["k"]), self.linear(h, linears["v"])
         where = self.every_position
         if i == self.d.layers - 1:
             x, h, where = self.at_labels(x), self.at_labels(h), self.label_positions
         q = self.linear(h, linears["q"])
-        x = op.Add(x, self.linear(self.attention(q, k, v, where, at), linears["o"]))
-        h = self.norm(x, at + "post_attention_layernorm")
+        x = op.Add(x, self.linear(self.attention(q, k, v, where, i), linears["o"]))
+        h = self.norm(x, names.in_block(i, names.mlp_norm))
         gate, up = self.linear(h, linears["gate"]), self.linear(h, linears["up"])
-        return op.Add(x, self.linear(op.Mul(op.Mul(gate, op.Sigmoid(gate)), up), linears["down"]))
+        activated = ACTIVATIONS[self.d.family.activation](op, gate)
+        return op.Add(x, self.linear(op.Mul(activated, up), linears["down"]))
 
-    def attention(self, q: ir.Value, k: ir.Value, v: ir.Value, where: Positions, at: str) -> ir.Value:
-        """Causal attention within each sequence; right padding needs no mask, since nothing real looks to its right."""
-        op, d, every = self.op, self.d, self.every_position
-        q = self.rotate(self.sequences(q, where.count, d.heads * d.head_dim), d.heads, where, at + "self_attn.q_norm")
-        k = self.rotate(
-            self.sequences(k, every.count, d.kv_heads * d.head_dim), d.kv_heads, every, at + "self_attn.k_norm"
-        )
+    def attention(self, q: ir.Value, k: ir.Value, v: ir.Value, where: Positions, i: int) -> ir.Value:
+        """Causal attention of block `i` within each sequence.
+
+        Padding stands on the right and needs no mask, since nothing real looks to its right.
+        """
+        op, d, every, names = self.op, self.d, self.every_position, self.d.names
+        q_norm, k_norm = names.in_block(i, names.q_norm), names.in_block(i, names.k_norm)
+        q = self.rotate(self.sequences(q, where.count, d.heads * d.head_dim), d.heads, where, q_norm)
+        k = self.rotate(self.sequences(k, every.count, d.kv_heads * d.head_dim), d.kv_heads, every, k_norm)
         v = self.sequences(v, every.count, d.kv_heads * d.head_dim)
         heads = {"q_num_heads": d.heads, "kv_num_heads": d.kv_heads}
         if where is every:
@@ -242,7 +248,7 @@ class _StepGraph:
     def rotate(self, x: ir.Value, heads: int, where: Positions, norm: str) -> ir.Value:
         """Rotary position embedding, after the norm of each head where the family has one."""
         op = self.op
-        if self.d.qk_norm:
+        if self.d.family.qk_norm:
             by_head = op.Reshape(x, [0, 0, heads, self.d.head_dim])
             x = op.Reshape(self.norm(by_head, norm), [0, 0, heads * self.d.head_dim])
         return op.RotaryEmbedding(x, self.cos, self.sin, where.ids, num_heads=heads)
@@ -259,9 +265,8 @@ class _StepGraph:
 
         `hidden` is [P, B, S, H]; a position scores L / S labels.
         """
-        op, ids = self.op, self.label_ids
+        op, ids, head = self.op, self.label_ids, self.d.head_table
         zero = op.Constant(value_int=0)
-        head = "model.embed_tokens" if self.d.tied_embedding else "lm_head"
         by_position = op.Concat(op.Shape(self.labels), [-1], axis=0)
         labels = op.Reshape(op.Max(ids, zero), by_position)
         own = op.MatMul(self.table_rows(op, head, labels), op.Unsqueeze(hidden, [4]))

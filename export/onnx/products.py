@@ -1,8 +1,8 @@
 """The frozen product of a layer, x @ weight.T with quantized weights, in both formats of export/weights/packing.py.
 
 Four bits: MatMulNBits. Eight bits: an integer matmul. Each row of x is scaled to the range of an integer and rounded to
-8 bits; the few input channels with large activations, which would set that range, are left out and multiplied in fp32
-beside it (the idea of LLM.int8(), arXiv 2208.07339, with channels that calibration chose).
+8 bits; the outlier channels, the few input channels with large activations, which would set that range, are left out
+and multiplied in fp32 beside it (the idea of LLM.int8(), arXiv 2208.07339, with channels that calibration chose).
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from collections.abc import Callable
 
 import numpy as np
 import onnx_ir as ir
-from onnxscript._internal.builder import OpBuilder
+from onnxscript import OpBuilder
 from pocketzo.runtime.bundle.manifest import Quantization
 
 from ..model.decoder import Linear
 
 CONTRIB = "com.microsoft"
-MIDDLE = 128
-"""the zero point of rounded activations"""
+ZERO_POINT = 128
+"""of rounded activations"""
 
 Constant = Callable[[str], ir.Value]
 
 
-class NBits:
+class FourBits:
     """Products with 4-bit weights."""
 
     def __init__(self, op: OpBuilder, constant: Constant, quantization: Quantization) -> None:
@@ -45,12 +45,12 @@ class NBits:
             _domain=CONTRIB,
         )
 
-    def exact(self, linear: Linear) -> tuple[np.ndarray, ir.Value] | None:
+    def outlier_channels(self, linear: Linear) -> tuple[np.ndarray, ir.Value] | None:
         """Input channels that the product leaves out, with their weights: none."""
         return None
 
 
-class Integers:
+class EightBits:
     """Products with 8-bit weights and activations; layers that share an input share its rounding."""
 
     def __init__(self, op: OpBuilder, constant: Constant, outliers: Callable[[str], np.ndarray]) -> None:
@@ -59,7 +59,7 @@ class Integers:
         self._rounded: dict[ir.Value, tuple[ir.Value, ir.Value]] = {}
 
     def product(self, x: ir.Value, linear: Linear) -> ir.Value:
-        """x [P, R, C_in] times the weight but for the outliers' channels, fp32 [P, R, C_out]."""
+        """x [P, R, C_in] times the weight without its outlier channels, fp32 [P, R, C_out]."""
         op, name = self._op, linear.name
         if x not in self._rounded:
             self._rounded[x] = self._round(x, linear)
@@ -69,14 +69,14 @@ class Integers:
             self._constant(f"{name}.codes"),
             op.Constant(value=ir.tensor(np.float32(1))),
             self._constant(f"{name}.scales"),
-            op.Constant(value=ir.tensor(np.uint8(MIDDLE))),
+            op.Constant(value=ir.tensor(np.uint8(ZERO_POINT))),
             _domain=CONTRIB,
         )
         rows = op.Slice(op.Shape(x), [0], [2])
         return op.Reshape(op.Mul(y, scale), op.Concat(rows, [linear.rows], axis=0))
 
-    def exact(self, linear: Linear) -> tuple[np.ndarray, ir.Value] | None:
-        """Input channels that the product leaves out, with their weights [outliers, C_out]."""
+    def outlier_channels(self, linear: Linear) -> tuple[np.ndarray, ir.Value] | None:
+        """Input channels that the product leaves out, with their weights [channels, C_out]."""
         weights = self._op.Cast(self._constant(f"{linear.name}.outliers"), to=ir.DataType.FLOAT)
         return self._outliers(linear.name), weights
 
@@ -87,11 +87,11 @@ class Integers:
         """
         op = self._op
         rows = op.Reshape(x, [-1, linear.columns])
-        within = np.ones(linear.columns, dtype=np.float32)
-        within[self._outliers(linear.name)] = 0
-        masked = op.Mul(rows, op.Constant(value=ir.tensor(within)))
+        keep = np.ones(linear.columns, dtype=np.float32)
+        keep[self._outliers(linear.name)] = 0
+        masked = op.Mul(rows, op.Constant(value=ir.tensor(keep)))
         high, low = op.ReduceMax(masked, [1], keepdims=0), op.ReduceMin(masked, [1], keepdims=0)
         largest = op.Max(high, op.Neg(low), op.Constant(value=ir.tensor(np.float32(1e-20))))
         scale = op.Div(largest, op.Constant(value=ir.tensor(np.float32(127))))
-        middle = op.Expand(op.Constant(value=ir.tensor(np.uint8(MIDDLE))), op.Shape(scale))
-        return op.QuantizeLinear(rows, scale, middle, axis=0), op.Unsqueeze(scale, [1])
+        zero_points = op.Expand(op.Constant(value=ir.tensor(np.uint8(ZERO_POINT))), op.Shape(scale))
+        return op.QuantizeLinear(rows, scale, zero_points, axis=0), op.Unsqueeze(scale, [1])

@@ -9,15 +9,15 @@ import torch
 from pocketzo.runtime.bundle.manifest import Quantization
 
 from ..model.decoder import Decoder
-from ..model.layerwise import EMBEDDING, HEAD
+from ..model.families import Names
 from .layout import Layout
 from .packing import Bits, Quantized, Rounded
 from .weights_file import WeightsFile
 
 
-def quantized_form(name: str, quantization: Quantization) -> tuple[Bits, int]:
-    """Bits and group size in which the weight of layer `name` is stored."""
-    if name in (EMBEDDING, HEAD):
+def quantized_form(name: str, names: Names, quantization: Quantization) -> tuple[Bits, int]:
+    """Bits and group size in which the weight of layer `name`, of a model with `names`, is stored."""
+    if name in names.tables:
         return quantization.embedding_bits, quantization.embedding_group_size
     return quantization.weight_bits, quantization.group_size
 
@@ -40,7 +40,8 @@ class Dequantized:
         self._outliers = outliers
         self._store, self._quantization, self._layout, self._values = store, quantization, layout, values
         self._columns = {linear.name: linear.columns for linear in decoder.linears()}
-        self._columns.update({EMBEDDING: decoder.hidden, HEAD: decoder.hidden})
+        self._columns.update(dict.fromkeys(decoder.names.tables, decoder.hidden))
+        self._names = decoder.names
 
     def __call__(self, name: str) -> torch.Tensor:
         """The tensor `name`."""
@@ -57,7 +58,7 @@ class Dequantized:
 
     def _quantized(self, layer: str) -> np.ndarray:
         codes, scales, zero_points = (self._store.read(f"{layer}.{x}") for x in ("codes", "scales", "zero_points"))
-        bits, _ = quantized_form(layer, self._quantization)
+        bits, _ = quantized_form(layer, self._names, self._quantization)
         return Quantized.unpack(codes, scales, zero_points, self._columns[layer], bits).dequantize()
 
 

@@ -180,16 +180,17 @@ def test_layers_multiply_by_what_is_stored(case, monkeypatch):
     for linear in c.decoder.linears():
         scales = torch.from_numpy(case.read(f"{linear.name}.scales")).float()
         assert c.quantization.weight_bits == 8 or torch.equal(scales.bfloat16().float(), scales), linear.name
-        channels = xnn_product.few_channels([linear], c.layout, c.unrounded)
-        few = xnn_product.Few(linear.columns, channels, c.quantization, None)
+        channels = xnn_product.side_channels([linear], c.layout, c.unrounded)
+        split = xnn_product.SplitInput(linear.columns, channels, c.quantization, None)
         product = xnn_product.Product(linear, c.layout, case.read, c.quantization, channels)
-        product.bias, spread, tuned = None, None, np.zeros((linear.rows, linear.columns), dtype=bool)
+        product.bias, block, tuned = None, None, np.zeros((linear.rows, linear.columns), dtype=bool)
         sensitive = c.layout.of(linear.name)
         if sensitive is not None:
             tuned[sensitive.index(c.layout.scope)] = True
-            spread = xnn_product.Spread(sensitive, blocks[linear.name], c.layout.scope)(torch.from_numpy(values)[None])
+            scatter = xnn_product.ScatterValues(sensitive, blocks[linear.name], c.layout.scope)
+            block = scatter(torch.from_numpy(values)[None])
         zero, identity = torch.zeros(1, 1, 1), torch.eye(linear.columns)[None]
-        made = product(*few(identity, zero, few.lent.float()), zero, product.lent.float(), spread)
+        made = product(*split(identity, zero, split.pick.float()), zero, product.side_weights.float(), block)
         weight = made[0].numpy().T
         expected = dequantized(f"{linear.name}.weight").numpy()
         assert (weight == expected)[~tuned].all(), linear.name

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pocketzo.export.model.decoder import ROPE_TYPES
+from pocketzo.export.model.families import FAMILIES, ROPE_TYPES
 from pocketzo.runtime.errors import bad_input
 
 ABOUT = re.compile(
@@ -19,9 +19,10 @@ ABOUT = re.compile(
 )
 """what a key that changes the model has in its name"""
 READ = {
-    "num_attention_heads", "num_key_value_heads", "head_dim", "attention_bias", "rms_norm_eps", "layer_types",
+    "num_attention_heads", "num_key_value_heads", "head_dim", "layer_types",
     "rope_theta", "rope_scaling", "rope_parameters",
     "sliding_window", "use_sliding_window", "max_window_layers",
+    *(key for family in FAMILIES.values() for key in family.keys if ABOUT.search(key)),
 }  # fmt: skip
 """read by export/model/decoder.py, or by transformers' rotary embedding, whose frequencies it takes"""
 ROPE_READ = {

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pocketzo.export.model.layerwise import EMBEDDING, HEAD
+from pocketzo.export.model.families import Names
 from pocketzo.runtime.errors import bad_input
 from safetensors import safe_open
 
@@ -52,18 +52,18 @@ class StoredTensors:
         """How many tensors are stored."""
         return len(self._stored)
 
-    def tied(self) -> bool:
+    def tied(self, names: Names) -> bool:
         """Whether the embedding table may serve as the LM head too: none is stored for that, or the same one."""
-        table, head = self._find(f"{EMBEDDING}.weight"), self._find(f"{HEAD}.weight")
+        table, head = (self._find(f"{name}.weight") for name in names.tables)
         return table is None or head is None or _equal(table, head)
 
-    def take(self, shapes: Mapping[str, torch.Size], tied: bool) -> None:
+    def take(self, shapes: Mapping[str, torch.Size], names: Names, tied: bool) -> None:
         """Find the tensors of `shapes`, all that the model has; if it is `tied`, either name may be the table's.
 
         Raises BadInput if one is missing, of another shape, or not of floating-point numbers, or if one is stored that
         the model does not have.
         """
-        table, head = f"{EMBEDDING}.weight", f"{HEAD}.weight"
+        table, head = (f"{name}.weight" for name in names.tables)
         for name in shapes:
             at = self._find(name) or (self._find(head) if tied and name == table else None)
             if at is not None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from pocketzo.export.model.decoder import check_family
+from pocketzo.export.model.families import FAMILIES
 from pocketzo.export.model.layerwise import rotary_embedding, skeleton
 from pocketzo.runtime.errors import BadInput, PocketzoError, bad_input
 
@@ -56,9 +57,10 @@ def _load_gguf(source: Source) -> Any:
     model = skeleton(parts.config)
     model.load_state_dict({name: parts.tensor(name) for name in parts.shapes}, strict=False, assign=True)
     model.tie_weights()
-    model.model.rotary_emb = rotary_embedding(parts.config)
+    rotary = rotary_embedding(parts.config)
     if parts.frequencies is not None:
-        model.model.rotary_emb.inv_freq.copy_(torch.from_numpy(parts.frequencies))
+        rotary.inv_freq.copy_(torch.from_numpy(parts.frequencies))
+    model.set_submodule(FAMILIES[parts.config.model_type].names.rotary, rotary)
     return model
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from pocketzo.export.assemble import WEIGHTS
-from pocketzo.export.model.layerwise import EMBEDDING, HEAD
+from pocketzo.export.model.families import place_in_blocks
 from pocketzo.export.weights.dequantized import quantized_form
 from pocketzo.export.weights.layout import Layout, SensitiveLayer
 from pocketzo.export.weights.weights_file import WeightsFile
@@ -46,13 +46,12 @@ class Storing:
         described = [ENGINES[name] for name in engines]
         self._file = Path(BUNDLE, WEIGHTS) if any(engine.external_weights for engine in described) else Path(WEIGHTS)
         self._bfloat16_scales = any(engine.bfloat16_scales for engine in described)
-        self._linears = {linear.name for linear in opened.decoder.linears()}
+        self._linears, self._names = {linear.name for linear in opened.decoder.linears()}, opened.decoder.names
         self.units: dict[str, list[str]] = {}
         """tensors that are stored together, by the name of what is finished with them"""
         for name in opened.shapes:
-            parts = name.split(".")
-            unit = f"weights-{parts[2]}" if len(parts) > 3 else f"weights-{name}"
-            self.units.setdefault(unit, []).append(name)
+            place = place_in_blocks(name)
+            self.units.setdefault(f"weights-{place[0] if place else name}", []).append(name)
 
     @property
     def finished(self) -> int:
@@ -82,7 +81,7 @@ class Storing:
         begin, values = store.flush(), {}
         for name in self.units[unit]:
             tensor, layer = self._opened.tensor(name), name.removesuffix(".weight")
-            if layer in self._linears or layer in (EMBEDDING, HEAD):
+            if layer in self._linears or layer in self._names.tables:
                 sensitive = self._layout.of(layer)
                 if sensitive:
                     index = tuple(torch.from_numpy(i) for i in sensitive.index(self._layout.scope))
@@ -102,7 +101,7 @@ class Storing:
         if layer in self._outliers:
             tensors = rounded(weight, known, self._outliers[layer], held).tensors()
         else:
-            bits, group_size = quantized_form(layer, self._quantization)
+            bits, group_size = quantized_form(layer, self._names, self._quantization)
             bfloat16 = self._bfloat16_scales and layer in self._linears
             tensors = quantize(weight, known, group_size, held, bits, bfloat16).tensors()
         for part, array in tensors.items():

@@ -32,7 +32,7 @@ def read_gguf(source: Source) -> Parts:
     if tokens != config.vocab_size:
         why = f"its tokenizer has {tokens} tokens, and its table of embeddings {config.vocab_size} rows"
         bad_input(where, why, "Convert the model again")
-    tensors = GGUFTensors(container, metadata.architecture, config, shapes)
+    tensors = GGUFTensors(container, metadata.family, config, shapes)
     frequencies = None
     if (factors := tensors.rotary_factors) is not None:
         frequencies = rotary_embedding(config).inv_freq.float().numpy() / factors

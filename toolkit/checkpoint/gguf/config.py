@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from pocketzo.export.model.families import Family
 from pocketzo.runtime.errors import bad_input
 
 from .container import Stored
@@ -42,7 +43,7 @@ def read_config(metadata: Metadata, tensors: Mapping[str, Stored]) -> Any:
     if "token_embd.weight" not in tensors:
         bad_input(metadata.where, "lacks the tensor token_embd.weight", "Copy the file again, with all of its parts")
     return AutoConfig.for_model(
-        metadata.architecture,
+        metadata.model_type,
         vocab_size=tensors["token_embd.weight"].shape[0],
         hidden_size=hidden,
         intermediate_size=metadata.count("feed_forward_length"),
@@ -52,14 +53,20 @@ def read_config(metadata: Metadata, tensors: Mapping[str, Stored]) -> Any:
         head_dim=head,
         # Within its sliding window a model attends to everything, so a shorter context makes the window moot.
         max_position_embeddings=min(context, window) if window else context,
-        rms_norm_eps=eps,
+        **{metadata.family.norm_eps: eps},
         rope_parameters=_rope(metadata, context),
         tie_word_embeddings="output.weight" not in tensors,
-        attention_bias=any(".attn_" in name and name.endswith(".bias") for name in tensors),
-        mlp_bias=any(".ffn_" in name and name.endswith(".bias") for name in tensors),
+        **_biases(metadata.family, tensors),
         bos_token_id=None,
         eos_token_id=None,
     )
+
+
+def _biases(family: Family, tensors: Mapping[str, Stored]) -> dict[str, bool]:
+    """Which layers have biases, for a family whose configuration says so: those that the file has some of."""
+    parts = ((family.attention_bias, ".attn_"), (family.output_bias, ".attn_"), (family.mlp_bias, ".ffn_"))
+    biases = [name for name in tensors if name.endswith(".bias")]
+    return {key: any(part in name for name in biases) for key, part in parts if isinstance(key, str)}
 
 
 def _rope(metadata: Metadata, context: int) -> dict[str, Any]:

@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pocketzo.export.model.families import FAMILIES, GGUF_FAMILIES
 from pocketzo.runtime.errors import bad_input
 
 T = TypeVar("T", bool, int, float, str, list)
 
-ARCHITECTURES = ("llama", "qwen2", "qwen3")
 MATTERS = ("tokenizer.", "adapter.")
 """what keys that change a result begin with, beside the architecture's own"""
 HARMLESS = {
@@ -52,9 +52,12 @@ class Metadata:
         if kind != "model":
             bad_input(where, f"holds no model but {kind}", "Give the GGUF file of the model itself")
         self.architecture = self.get("general.architecture", "")
-        if self.architecture not in ARCHITECTURES:
+        if self.architecture not in GGUF_FAMILIES:
             why = f'the architecture "{self.architecture}" of a GGUF file is not supported'
-            bad_input(where, why, f"Supported: {', '.join(ARCHITECTURES)} (Mistral's is llama)")
+            bad_input(where, why, f"Supported: {', '.join(GGUF_FAMILIES)} ({_read_as_others()})")
+        self.model_type = GGUF_FAMILIES[self.architecture]
+        """transformers' name of what the file is read as"""
+        self.family = FAMILIES[self.model_type]
         if (experts := self.own("expert_count", 0)) > 0:
             why = f"is a mixture of {experts} experts ({self.architecture}.expert_count), which is not supported"
             bad_input(where, why, "Choose a dense model")
@@ -108,6 +111,12 @@ class Metadata:
                 continue
             shown = str(value)[:40]
             bad_input(self.where, f"has {key} = {shown}, which is not supported", "Choose another model")
+
+
+def _read_as_others() -> str:
+    """Which families have the architecture of another, for a message."""
+    forms = {name: family.gguf.architecture for name, family in FAMILIES.items()}
+    return ", ".join(f"{name.capitalize()}'s is {a}" for name, a in forms.items() if GGUF_FAMILIES[a] != name)
 
 
 def _harmless(key: str, architecture: str) -> bool:
