@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ROOMS = ["toolkit", "export", "runtime"]
 ALLOWED = {"toolkit": {"export", "runtime"}, "export": {"runtime"}, "runtime": set()}
-RUNTIME_NEEDS = {"numpy", "onnxruntime", "pydantic", "safetensors", "tokenizers", "pocketzo", *sys.stdlib_module_names}
+RUNTIME_NEEDS = {"numpy", "onnxruntime", "packaging", "pydantic", "safetensors", "tokenizers", "pocketzo", *sys.stdlib_module_names}
 CHILD, CHILD_NEEDS = ROOT / "runtime/engines/executorch/program.py", {"torch", "executorch"}
 SOURCES = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
 
