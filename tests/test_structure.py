@@ -14,7 +14,8 @@ from pocketzo.runtime.tasks import KINDS
 ROOT = Path(__file__).parent.parent
 ROOMS = ["toolkit", "export", "runtime"]
 ALLOWED = {"toolkit": {"export", "runtime"}, "export": {"runtime"}, "runtime": set()}
-RUNTIME_NEEDS = {"numpy", "onnxruntime", "pydantic", "safetensors", "tokenizers", "pocketzo", *sys.stdlib_module_names}
+LIBRARIES = {"numpy", "onnxruntime", "packaging", "pydantic", "safetensors", "tokenizers"}
+RUNTIME_NEEDS = {*LIBRARIES, "pocketzo", *sys.stdlib_module_names}
 CHILD, CHILD_NEEDS = ROOT / "runtime/engines/executorch/program.py", {"torch", "executorch"}
 SOURCES = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
 

@@ -238,15 +238,25 @@ def test_command_refuses_what_it_cannot_package(package_command, tiny_bundle, tm
     assert "is no file" in package_command(app=Path("/dev/zero")).err
 
 
-def test_command_refuses_a_bundle_for_a_newer_engine(package_command, tiny_bundle, tmp_path):
-    newer = shutil.copytree(tiny_bundle.directory, tmp_path / "newer")
-    manifest = newer / "manifest.json"
-    content = re.sub(r'("minimum_engine_version": ")[^"]*', r"\g<1>99.1.0", manifest.read_text())
+def needing(bundle: Path, version: str) -> Path:
+    """A changed `bundle` whose graph needs `version` of its engine."""
+    manifest = bundle / "manifest.json"
+    content = re.sub(r'("minimum_engine_version": ")[^"]*', rf"\g<1>{version}", manifest.read_text())
     begin = content[: content.rindex(',\n  "seal"')]
     manifest.write_text(f'{begin},\n  "seal": "{hashlib.sha256(begin.encode()).hexdigest()}"\n}}\n')
-    done = package_command(bundle=newer)
+    return bundle
+
+
+def test_command_refuses_a_bundle_for_a_newer_engine(package_command, tiny_bundle, tmp_path):
+    changed = shutil.copytree(tiny_bundle.directory, tmp_path / "changed")
+    for version in ("99.1.0", "1.29.1.dev1", "1.30"):
+        done = package_command(bundle=needing(changed, version))
+        assert done.code == 3
+        assert f"needs ONNX Runtime {version}, and the app has {template.ENGINE_VERSION}. Export" in done.err
+    done = package_command(bundle=needing(changed, "1.29.0 or later"))
     assert done.code == 3
-    assert f"needs ONNX Runtime 99.1.0, and the app has {template.ENGINE_VERSION}" in done.err
+    assert "and the app has 1.29.0 (Invalid version: '1.29.0 or later'). Export it again" in done.err
+    assert package_command(bundle=needing(changed, "1.29.0.dev20260101+cpu")).code == 0
 
 
 def test_command_overwrites_nothing_but_a_package(package_command, tiny_bundle, stand_in, tmp_path):

@@ -7,12 +7,14 @@ import random
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pocketzo.runtime.bundle.tokenizer import Tokenizer
 from pocketzo.runtime.errors import BadInput
-from pocketzo.toolkit.android.phone_tokenizer import BEHAVIORS, COMPONENTS, check, is_pattern
+from pocketzo.toolkit.android.patterns import is_pattern
+from pocketzo.toolkit.android.phone_tokenizer import check
+from pocketzo.toolkit.android.schema import Behavior
 from pocketzo.toolkit.checkpoint.gguf.pre_tokenizers import KINDS
 from tokenizers import Regex
 from tokenizers import Tokenizer as Backend
@@ -102,7 +104,7 @@ def test_patterns_match_where_the_library_says(tmp_path):
         split = {
             "type": "Split",
             "pattern": {"Regex": pattern},
-            "behavior": BEHAVIORS[number // 2 % 5],
+            "behavior": get_args(Behavior)[number // 2 % 5],
             "invert": number % 4 == 2,
         }
         marks = {"type": "Metaspace", "replacement": "_", "prepend_scheme": "always", "split": True}
@@ -142,7 +144,7 @@ def test_both_sides_refuse_the_same(tmp_path):
 def test_a_refusal_names_the_component(kind, tmp_path):
     path = tmp_path / "tokenizer.json"
     for name in verdicts.OTHERS[kind]:
-        assert name not in COMPONENTS[kind]
+        assert name not in verdicts.types(kind)
     description = {
         "normalizer": {"type": "Nmt"},
         "pre-tokenizer": {"type": "UnicodeScripts"},

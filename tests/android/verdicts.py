@@ -8,9 +8,10 @@ import itertools
 import json
 import random
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
-from pocketzo.toolkit.android.phone_tokenizer import COMPONENTS
+from pocketzo.toolkit.android import schema
+from pydantic import BaseModel
 
 TEXT_PATTERN = {"String": "a"}
 ENDS = {"sep": ["b", 1], "cls": ["a", 0]}
@@ -151,6 +152,21 @@ def pattern(rng: random.Random) -> str:
     return "|".join(sequence(0) for _ in range(rng.randint(1, 4)))
 
 
+KINDS = {
+    "normalizer": schema.Normalizer,
+    "pre-tokenizer": schema.PreTokenizer,
+    "post-processor": schema.PostProcessor,
+    "decoder": schema.Decoder,
+    "model": schema.Model,
+}
+
+
+def types(kind: str) -> dict[str, type[BaseModel]]:
+    """The components of a kind that the schema has, by the type that a tokenizer.json gives."""
+    union = get_args(KINDS[kind])[0]
+    return {name: part for part in get_args(union) for name in get_args(part.model_fields["type"].annotation)}
+
+
 def whole(kind: str, component: Any) -> dict[str, Any]:
     """A tokenizer.json with one component in question."""
     file: dict[str, Any] = {
@@ -165,42 +181,50 @@ def whole(kind: str, component: Any) -> dict[str, Any]:
     return file
 
 
-def _changed(members: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The members with one missing, one too many, or one that is something else."""
+def _changed(members: dict[str, Any], part: type[BaseModel]) -> Iterator[dict[str, Any]]:
+    """The members with one missing, one too many, or one that is something else; every field of the schema in turn."""
     yield {**members, "more": 1}
-    for name in members:
-        yield {key: value for key, value in members.items() if key != name}
+    for name, field in part.model_fields.items():
+        if name in members:
+            yield {key: value for key, value in members.items() if key != name}
+        if name != "type":
+            assert name in members or not field.is_required(), f"{part.__name__}.{name} needs a good value in GOOD"
         for other in BAD:
             yield {**members, name: other}
+        for allowed in _named(field.annotation):
+            yield {**members, name: allowed}
+
+
+def _named(annotation: Any) -> list[Any]:
+    """The values that an annotation names one by one."""
+    return [a for a in get_args(annotation) if isinstance(a, str | bool | int)]
 
 
 def _components() -> Iterator[dict[str, Any]]:
-    for kind, types in COMPONENTS.items():
-        for name in types:
+    for kind, others in OTHERS.items():
+        for name, part in types(kind).items():
             good = {"type": name, **GOOD[kind].get(name, {})}
             yield whole(kind, good)
-            for changed in _changed(good):
+            for changed in _changed(good, part):
                 yield whole(kind, changed)
-        for name in OTHERS[kind]:
+        for name in others:
             yield whole(kind, {"type": name})
     for name, scheme in itertools.product(["first", "never", "last"], [True, False]):
         pre_tokenizer = {"type": "Metaspace", **META, "prepend_scheme": name, "add_prefix_space": scheme}
         yield whole("pre-tokenizer", pre_tokenizer)
         yield whole("decoder", pre_tokenizer)
         yield whole("pre-tokenizer", pre_tokenizer) | {"normalizer": {"type": "NFC"}}
-    for behavior in ["Removed", "Isolated", "Contiguous", "MergedWithPrevious", "MergedWithNext"]:
-        yield whole("pre-tokenizer", {"type": "Punctuation", "behavior": behavior})
     for pattern in PATTERNS:
         yield whole("normalizer", {"type": "Replace", "pattern": {"Regex": pattern}, "content": ""})
 
 
 def _files() -> Iterator[dict[str, Any]]:
     good = whole("normalizer", None)
-    yield from _changed(good)
+    yield from _changed(good, schema.TokenizerFile)
     token = {"id": 4, "content": "<t>", "single_word": False, "lstrip": False, "rstrip": False, "normalized": True}
     token["special"] = True
     yield good | {"added_tokens": [token]}
-    for changed in _changed(token):
+    for changed in _changed(token, schema.AddedToken):
         yield good | {"added_tokens": [changed]}
     for second in [token, {**token, "id": 5, "content": "<T>"}, {**token, "id": 0, "content": "a"}, {**token, "id": 9}]:
         for normalizer in [None, {"type": "Lowercase"}, {"type": "Replace", "pattern": {"Regex": "."}, "content": ""}]:
@@ -235,11 +259,23 @@ def _files() -> Iterator[dict[str, Any]]:
         ],
     ):
         yield good | {"post_processor": {"type": "TemplateProcessing", **TEMPLATE, name: value}}
+    yield from _templates()
     deep: Any = {"type": "NFC"}
     for depth in range(1, 40):
         deep = {"type": "Sequence", "normalizers": [copy.deepcopy(deep)]}
         if depth % 5 == 0:
             yield good | {"normalizer": deep}
+
+
+def _templates() -> Iterator[dict[str, Any]]:
+    """A template with one of its own objects changed."""
+    special, text = TEMPLATE["single"]
+    token = TEMPLATE["special_tokens"]["a"]
+    changes: list[dict[str, Any]] = [{"single": [special, part]} for part in _changed(text, schema.Part)]
+    changes += [{"single": [special, {"Sequence": place}]} for place in _changed(text["Sequence"], schema.Place)]
+    changes += [{"special_tokens": {"a": other}} for other in _changed(token, schema.NamedSpecialToken)]
+    for change in changes:
+        yield whole("post-processor", {"type": "TemplateProcessing", **TEMPLATE, **change})
 
 
 def descriptions() -> list[str]:

@@ -11,10 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from packaging.version import InvalidVersion
 from pocketzo.runtime.bundle import Bundle
 from pocketzo.runtime.bundle.manifest import NAME as MANIFEST
 from pocketzo.runtime.bundle.tokenizer import NAME as TOKENIZER
 from pocketzo.runtime.engines.onnx import ONNX
+from pocketzo.runtime.engines.versions import older
 from pocketzo.runtime.errors import NotEnoughRoom, UsageError, bad_input
 from pocketzo.runtime.system.files import written_atomically
 
@@ -87,12 +89,13 @@ def check_bundle(bundle: Bundle) -> None:
             "Export it with --engine onnx, alone or beside another",
         )
     graph = bundle.graph(ENGINE)
-    if _numbers(graph.minimum_engine_version) > _numbers(ENGINE_VERSION):
-        bad_input(
-            bundle.directory,
-            f"needs {ONNX.title} {graph.minimum_engine_version}, and the app has {ENGINE_VERSION}",
-            "Export it with an engine that is not newer than the app's",
-        )
+    needs = f"needs {ONNX.title} {graph.minimum_engine_version}, and the app has {ENGINE_VERSION}"
+    try:
+        refused = older(ENGINE_VERSION, graph.minimum_engine_version)
+    except InvalidVersion as e:
+        bad_input(bundle.directory, f"{needs} ({e})", "Export it again")
+    if refused:
+        bad_input(bundle.directory, needs, "Export it with an engine that is not newer than the app's")
 
 
 def package(
@@ -171,7 +174,3 @@ def _check_disk(app: Path, bundle: Bundle, out: Path) -> None:
             f"{out}: packaging needs about {needed / 1e6:,.0f} MB for a while, and {free / 1e6:,.0f} MB are free there."
             " Free some space or choose another --out."
         )
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())
