@@ -162,7 +162,7 @@ SAME = {
     ],
     "accuracy on the validation notes": [
         r"([\d.]+) % with the head alone, ([\d.]+) % after 100 steps and ([\d.]+) % after 200",
-        r"([\d.]+), ([\d.]+) and ([\d.]+) % after 0, 100 and 200 steps",
+        r"accuracy from 31\.0 % to ([\d.]+) % .*? to ([\d.]+) % at step 100 and ([\d.]+) % at step 200",
     ],
     "size of the bundle": [r"one bundle of ([\d.]+) MB", r"The bundle takes ([\d.]+) MB"],
     "correlation of 4 bits with int8 activations": [r"\| 4 \| .*? 0\.198 \(([\d.]+)\)", r"against 0\.198 and ([\d.]+)"],
@@ -207,7 +207,7 @@ OF_CODE = [
     (r"begin on a page of ([\d,]+) bytes", "weights_file.PAGE", 1),
     (r"smaller ones on (\d+) bytes", "weights_file.CACHE_LINE", 1),
     (r"with (\d+) channels of each layer in fp32", "rounding.OUTLIERS", 1),
-    (r"goes through in pieces of ([\d,]+) words", "memory.WORDS", 1),
+    (r"is scored in pieces of ([\d,]+) words", "memory.WORDS", 1),
     (r"cut it in parts of ([\d,]+) words", "memory.PLANNED_WORDS", 1),
     (r"a process with torch comes on top, (\d+) MB", "memory.CHILD", 1e-6),
     (r"a command with its progress bars takes (\d+)", "memory.PROCESS", 1e-6),
@@ -275,6 +275,25 @@ def test_the_rows_of_each_task_are_those_of_its_kept_run():
         assert said == [[before, after], [before, head + losses[1], after + losses[2]]], run["data"]
         found += 1
     assert found == len(TASKS)
+
+
+LOOPS = {
+    "ours-no-head": "label bias, values from 0.3 of the depth on (the default)",
+    "ours-everywhere": "label bias, values in every layer",
+    "ours-plain": "no label bias, values from 0.3 of the depth on",
+}
+
+
+def test_the_rows_of_each_loop_are_those_of_its_kept_runs():
+    runs = [json.loads(line) for line in (ROOT / "bench/results/learning.jsonl").read_text().splitlines()]
+    rows = {row[0]: row[1:] for row in table_rows((ROOT / "docs/learning.md").read_text(encoding="utf-8"))}
+    for method, title in LOOPS.items():
+        wanted = (method, "SmolLM2-135M-Instruct.Q4_1", "trec", 1.5e-3)
+        of = [run["points"][-1] for run in runs if tuple(run[n] for n in ("method", "model", "data", "lr")) == wanted]
+        for factor, form, name, cell in ((1, ".3f", "loss", 0), (100, ".1f", "accuracy", 1)):
+            got = [factor * point[name] for point in of]
+            ends = f"{min(got):{form}} to {max(got):{form}}"
+            assert rows[title][cell] == f"{sum(got) / len(got):{form}} ({ends})", title
 
 
 def table_rows(text):
