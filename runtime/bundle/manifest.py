@@ -9,7 +9,7 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ..errors import bad_input
 from ..system.files import open_regular, parse_json
@@ -28,11 +28,22 @@ Positive = Annotated[int, Field(gt=0, lt=2**40)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
+TokenId = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 BoundName = Annotated[str, Field(pattern=r"^[A-Za-z]{1,16}$")]
 
 
+def _whole(value: object) -> object:
+    """1.0 and true are equal to 1 in Python, and no whole numbers in JSON."""
+    if type(value) is not int:
+        raise ValueError("Input should be a whole number")
+    return value
+
+
+Whole = BeforeValidator(_whole)
+
+
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class FileEntry(_Strict):
@@ -56,7 +67,7 @@ class Model(_Strict):
     vocabulary: Positive
     context_tokens: Positive
     tied_embedding: bool
-    eos_token_id: int | None
+    eos_token_id: TokenId | None
 
 
 class Quantization(_Strict):
@@ -66,12 +77,12 @@ class Quantization(_Strict):
     The embedding table and the LM head have bits and group size of their own.
     """
 
-    weight_bits: Literal[4, 8]
-    group_size: Literal[0, 16, 32, 64, 128, 256]
+    weight_bits: Annotated[Literal[4, 8], Whole]
+    group_size: Annotated[Literal[0, 16, 32, 64, 128, 256], Whole]
     outliers: Count
-    embedding_bits: Literal[4, 8]
-    embedding_group_size: Literal[16, 32, 64, 128, 256]
-    accuracy_level: Literal[1, 4]
+    embedding_bits: Annotated[Literal[4, 8], Whole]
+    embedding_group_size: Annotated[Literal[16, 32, 64, 128, 256], Whole]
+    accuracy_level: Annotated[Literal[1, 4], Whole]
 
 
 class Calibration(_Strict):
@@ -203,7 +214,7 @@ class Manifest(_Strict):
     """manifest.json, schema 1."""
 
     format: Literal["pocketzo-bundle"]
-    schema_version: Literal[1]
+    schema_version: Annotated[Literal[1], Whole]
     pocketzo_version: Text
     model: Model
     quantization: Quantization
@@ -241,7 +252,7 @@ def read_manifest(directory: Path) -> Manifest:
     if not isinstance(content, dict) or content.get("format") != "pocketzo-bundle":
         bad_input(path, "this is not a pocketzo bundle", "Make one with `pocketzo export CHECKPOINT --out BUNDLE`")
     version = content.get("schema_version")
-    if version != SCHEMA:
+    if type(version) is not int or version != SCHEMA:
         bad_input(
             path,
             f"schema {version!r}, and this pocketzo reads {SCHEMA}",
@@ -251,7 +262,9 @@ def read_manifest(directory: Path) -> Manifest:
         manifest = Manifest.model_validate(content)
     except ValidationError as e:
         first = e.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the top level"
+        # Of a field that may be of two types pydantic also says which of them it tried.
+        parts = [str(part) for part in first["loc"] if not str(part).startswith("constrained-")]
+        where = ".".join(parts) or "the top level"
         bad_input(path, f"field {where}: {first['msg']}", "Export the bundle again")
     _check_layout(path, manifest.values)
     _check_eps(path, manifest)

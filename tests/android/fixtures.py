@@ -11,6 +11,7 @@
 | fed-run/ | a run whose engine gives drawn numbers: see fed.py |
 | expected/ | JSON: see expected.py |
 | manifests/ | before/: as bundles were with one engine; engines/: with two, each with an eps of its own |
+| manifest-fields.jsonl | manifests that differ from a good one in one field, and what Python says of each |
 | refused/NAME/ | files to lay over a copy of bundle/; refused.json there says what to remove and what must be said |
 """
 
@@ -42,7 +43,7 @@ from pocketzo.toolkit.pipeline import ExportConfig, export_bundle
 
 from ..bundle.forge import as_before_engines, own_eps, read, write
 from ..conftest import Silent, make_checkpoint
-from . import expected, fed, refused
+from . import expected, fed, manifest_fields, refused
 
 CLASSIFY = {"kind": "classify", "prompt": "Note: {text}\nFolder:", "labels": {"a": " a", "ü": " t"}}
 COMPLETE = {"kind": "complete", "prompt": "Q: {question}\nA:", "completion": " {answer}"}
@@ -72,6 +73,7 @@ def make(out: Path) -> None:
     expected.write(bundle, out)
     write_manifests(bundle, out / "manifests")
     refused.write(bundle.directory, out / "refused")
+    manifest_fields.write(bundle.directory, out / "manifest-fields.jsonl")
 
 
 def make_bundle(out: Path) -> Bundle:

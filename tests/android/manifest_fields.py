@@ -22,8 +22,8 @@ from pocketzo.runtime.errors import PocketzoError
 from ..bundle.forge import own_eps, read
 
 VALUES: tuple[Any, ...] = (
-    None, True, False, 0, 1, -1, 3, 0.5, 1.5, -0.5, 1e300, 2**31, 2**40, 10**30, "", "1", "x", "a" * 101, "a" * 1001,
-    "x y", "../x", "f" * 64, [], [None], [1], ["x"], {}, {"x": 1}, {"x": "x"},
+    None, True, 0, 1, -1, 3, 1.0, 0.5, 1.5, 1e300, 2**40, 10**30, "", "1", "x", "a" * 101, "a" * 1001, "x y", "../x",
+    "f" * 64, [], [1], ["x"], {}, {"x": 1},
 )  # fmt: skip
 """what every field is given in turn; which of them it takes is for the schema to say"""
 MANY = 1001
@@ -113,13 +113,14 @@ def write(good: Path, out: Path) -> None:
         for name, content in cases(whole):
             refused = verdict(folder, content)
             field = re.search(r"field [^:]+", refused or "")
-            line = {"name": name, "manifest": json.dumps(content), "refused": refused is not None}
+            text = (folder / "manifest.json").read_text(encoding="utf-8")
+            line = {"name": name, "manifest": text, "refused": refused is not None}
             lines.write(json.dumps(line | {"field": field[0] if field else ""}) + "\n")
 
 
 def verdict(folder: Path, content: dict[str, Any]) -> str | None:
     """Why Python does not open the bundle with this manifest, or None."""
-    (folder / "manifest.json").write_bytes(seal(json.dumps(content, indent=2).encode()))
+    (folder / "manifest.json").write_bytes(seal(json.dumps(content).encode()))
     try:
         open_bundle(folder).initial_values()
     except PocketzoError as e:

@@ -203,14 +203,14 @@ public final class ManifestFields {
       return null;
     }
     Fields fields = new Fields(content, where);
+    String by = fields.text("by");
+    long tokens = fields.positive("tokens");
     Object difference = fields.take("difference");
-    Manifest.Reading reading =
-        new Manifest.Reading(
-            fields.text("by"),
-            fields.positive("tokens"),
-            difference == null ? null : (Double) Fields.notNegativeNumber(difference, fields.at("difference")));
     fields.end();
-    return reading;
+    return new Manifest.Reading(
+        by,
+        tokens,
+        difference == null ? null : (Double) Fields.notNegativeNumber(difference, fields.at("difference")));
   }
 
   private static Manifest.HeldOut heldOut(Object content, String where) throws Fields.Wrong {
