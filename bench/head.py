@@ -20,7 +20,7 @@ from pocketzo.runtime.bundle import Bundle
 from pocketzo.runtime.engines import open_engine
 from pocketzo.runtime.examples import Example
 from pocketzo.runtime.label_bias import losses
-from pocketzo.runtime.run.fit_head import states
+from pocketzo.runtime.run.fit_head import head_inputs
 from pocketzo.runtime.tasks import Task
 from safetensors.numpy import load_file, save_file
 
@@ -31,7 +31,7 @@ PRIORS = (25.0, 50.0, 100.0, 200.0, 400.0)
 def kept(bundle: Bundle, task: Task, examples: Sequence[Example], path: Path, threads: int) -> dict[str, np.ndarray]:
     """`hidden` [N,H], `nll` [N,W] and `answers` [N] of the untuned artifact, kept in `path`."""
     if not path.exists():
-        made = states(open_engine("onnx", bundle, threads), task, examples, bundle.initial_values())
+        made = head_inputs(open_engine("onnx", bundle, threads), task, examples, bundle.initial_values())
         save_file(dict(zip(("hidden", "nll", "answers"), made, strict=True)), path)
     return load_file(path)
 

@@ -62,9 +62,10 @@ class TuneConfig:
             raise UsageError(f"--seed {self.seed}: must be less than 2**63.")
 
     def resolved(self, eps: float) -> TuneConfig:
-        """With what 0 left open: a bundle's `eps`, and LR at LR_STEPS steps, falling with the square root of more.
+        """With a value for each setting whose 0 asks for one: `eps`, the bundle's, and an lr of LR up to LR_STEPS
+        steps, that falls with the square root of more.
 
-        The values' random walk grows with lr^2 * steps, which so stays the same (docs/learning.md).
+        So lr^2 * steps, with which the random walk of the values grows, stays the same (docs/learning.md).
         """
         lr = self.lr or LR * min(1.0, math.sqrt(LR_STEPS / self.steps))
         return replace(self, lr=lr, eps=self.eps or eps)

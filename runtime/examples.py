@@ -1,4 +1,4 @@
-"""What a task makes of a record, and how examples become the arrays of the step graph, and what it makes of them."""
+"""Examples, which a task makes of records; batches of them, the inputs of the step graph; and its outputs."""
 
 from __future__ import annotations
 

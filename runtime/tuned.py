@@ -19,7 +19,9 @@ class Tuned:
     label_head: LabelHead | None = None
 
     def scored(self, forward: Forward) -> np.ndarray:
-        """nll [P,B,L], in a classification less what the label's score gains by the head or, without one, the bias."""
+        """nll [P,B,L] of `forward`. In a classification it is less what the head, or without one the bias, adds to the
+        score of a label.
+        """
         if self.label_head is not None:
             return forward.nll - self.label_head.added(forward.hidden[:, :, 0])
         return forward.nll - self.label_bias if len(self.label_bias) else forward.nll

@@ -1,25 +1,23 @@
 """A program of ours in a process of its own, for what may crash: tensors in, tensors out, and its last words.
 
-A message is its length (8 bytes, little-endian) and so many bytes of safetensors.
+A message is safetensors, over pipes with the framing of multiprocessing.connection.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import selectors
 import signal
 import subprocess
 import sys
 import weakref
 from collections.abc import Sequence
-from typing import IO
+from multiprocessing.connection import Connection, Pipe, wait
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-LENGTH = 8
 LOG = 4096
 """bytes of its standard error that are kept"""
 PATIENCE = 10
@@ -41,19 +39,21 @@ class Child:
     """
 
     def __init__(self, module: str, arguments: Sequence[str | bytes]) -> None:
-        # -P, because a folder that a user happens to be in must not be able to stand for a library.
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", module, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        assert self._process.stdout
+        its_requests, self._requests = Pipe(duplex=False)
+        self._replies, its_replies = Pipe(duplex=False)
+        with its_requests, its_replies:
+            # -P, because a folder that a user happens to be in must not be able to stand for a library.
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", module, *arguments],
+                stdin=its_requests.fileno(),
+                stdout=its_replies.fileno(),
+                stderr=subprocess.PIPE,
+            )
         assert self._process.stderr
-        self._replies, self._errors = self._process.stdout.fileno(), self._process.stderr.fileno()
+        self._errors = self._process.stderr.fileno()
         os.set_blocking(self._errors, False)
         self._log = b""
-        self.close = weakref.finalize(self, _end, self._process)
+        self.close = weakref.finalize(self, _end, self._process, self._requests, self._replies)
 
     @property
     def pid(self) -> int:
@@ -67,12 +67,11 @@ class Child:
 
     def ask(self, tensors: dict[str, np.ndarray], limit: int) -> dict[str, np.ndarray]:
         """Send `tensors` and wait for the answer, of at most `limit` bytes. Raises as `receive` does."""
-        assert self._process.stdin
         self._log = b""
         try:
-            # What is still in the buffer of a pipe that broke is written again when it is closed, in vain.
+            # Why it is gone, `receive` finds out.
             with contextlib.suppress(BrokenPipeError):
-                send(self._process.stdin, save({name: np.ascontiguousarray(t) for name, t in tensors.items()}))
+                self._requests.send_bytes(save({name: np.ascontiguousarray(t) for name, t in tensors.items()}))
         except BaseException:
             self.close()
             raise
@@ -103,26 +102,18 @@ class Child:
 
     def _read(self, limit: int) -> bytes | None:
         """The bytes of a message, or None at the end. Raises OverflowError if it would be longer than `limit`."""
-        got, length = bytearray(), None
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._replies, selectors.EVENT_READ)
-            selector.register(self._errors, selectors.EVENT_READ)
-            while length is None or len(got) < LENGTH + length:
-                for key, _ in selector.select():
-                    if key.fd == self._errors:
-                        if not self._read_errors():
-                            selector.unregister(self._errors)
-                        continue
-                    chunk = os.read(self._replies, 1 << 20)
-                    if not chunk:
-                        return None
-                    got += chunk
-                if length is None and len(got) >= LENGTH:
-                    length = int.from_bytes(got[:LENGTH], "little")
-                    if length > limit:
-                        raise OverflowError
-        self._read_errors()
-        return bytes(got[LENGTH:])
+        waited_for: list[Connection | int] = [self._replies, self._errors]
+        while self._replies not in wait(waited_for):
+            if not self._read_errors():
+                waited_for.remove(self._errors)
+        try:
+            return self._replies.recv_bytes(limit)
+        except (EOFError, OSError):
+            if self._replies.closed:  # which it does itself at a message that is too long
+                raise OverflowError from None
+            return None
+        finally:
+            self._read_errors()
 
     def _read_errors(self) -> bool:
         """Whether there can be more on its standard error, after reading what is there now."""
@@ -139,29 +130,14 @@ class Child:
         return self._process.wait()
 
 
-def send(file: IO[bytes], content: bytes) -> None:
-    """Write a message to `file`."""
-    file.write(len(content).to_bytes(LENGTH, "little"))
-    file.write(content)
-    file.flush()
-
-
-def received(file: IO[bytes]) -> bytes | None:
-    """The next message of `file`, or None at its end. Does not return before one is whole."""
-    head = file.read(LENGTH)
-    content = file.read(int.from_bytes(head, "little"))
-    return content if len(head) == LENGTH and len(content) == int.from_bytes(head, "little") else None
-
-
 def _signal_name(number: int) -> str:
     with contextlib.suppress(ValueError):
         return signal.Signals(number).name
     return f"signal {number}"
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], *connections: Connection) -> None:
     process.kill()
-    for pipe in (process.stdin, process.stdout, process.stderr):
-        with contextlib.suppress(OSError):
-            pipe.close()  # type: ignore[union-attr]
+    for pipe in (*connections, process.stderr):
+        pipe.close()  # type: ignore[union-attr]
     process.wait()

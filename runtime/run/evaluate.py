@@ -22,7 +22,7 @@ def evaluate(
     tuned: Tuned,
     progress: Callable[[int, int], None] = lambda examples, tokens: None,
 ) -> Evaluation:
-    """Score `examples` (from the task's `example`) under what was tuned.
+    """Score `examples` (from the task's `example`) with the values, label bias and label head of `tuned`.
 
     `progress` is told the examples and tokens of each batch as it is done. Raises BadInput if a loss is not finite.
     """

@@ -33,7 +33,7 @@ def head_indices(config: TuneConfig, examples: int) -> list[int]:
     return permutation(config.seed, 0, 0, examples)[: config.head_examples].tolist()
 
 
-def states(
+def head_inputs(
     engine: Engine,
     task: Task,
     examples: Sequence[Example],
@@ -63,8 +63,8 @@ def fitted_head(
     values: np.ndarray,
     progress: Callable[[int, int], None] = lambda examples, tokens: None,
 ) -> LabelHead:
-    """The head for `examples`, with arguments as `states` has them. Raises BadInput if a score is not finite."""
-    hidden, nll, answers = states(engine, task, examples, values, progress)
+    """The head for `examples`, with arguments as `head_inputs` has them. Raises BadInput if a score is not finite."""
+    hidden, nll, answers = head_inputs(engine, task, examples, values, progress)
     if not (np.isfinite(hidden).all() and np.isfinite(nll).all()):
         raise BadInput("the label head: a score is not a finite number. Use values of an earlier step.")
     return fit(hidden, nll, answers)

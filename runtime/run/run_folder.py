@@ -56,7 +56,9 @@ class RunFolder:
         self._file = self._locked.file
 
     def begin(self, header: Header, initial_values: np.ndarray) -> Replayed:
-        """Start over: remove what a run left, write the header. A new folder that takes none is removed again."""
+        """Start over: remove the files of a run that was here, write the header. If it cannot be written, a new folder
+        is removed again. Raises DiskFull or BadInput then.
+        """
         self._header = header
         with disk_errors(self.path):
             for name in (VALUES, BEST, METRICS):
@@ -93,7 +95,7 @@ class RunFolder:
             flush(self._file.fileno())
 
     def save_values(self, name: str, tuned: Tuned, step: int) -> None:
-        """Write what was tuned, bound to the bundle by its hash."""
+        """Write `tuned` as it was after `step`, bound to the bundle by its hash."""
         write_values(self.path / name, tuned, self._header.bundle, step, self._header.labels)
 
     def save(self, run: Replayed, config: TuneConfig) -> None:

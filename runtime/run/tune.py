@@ -94,7 +94,7 @@ def tune(
 
 
 def _resolved(job: Job, config: TuneConfig, resume: bool) -> TuneConfig:
-    """With the engine's eps and the lr of the steps where 0 left them open; a run that goes on keeps its lr."""
+    """With the engine's eps and an lr for so many steps where they are 0; a run that goes on keeps its lr."""
     if resume and not config.lr:
         with open_regular(job.path / TRAJECTORY, "trajectory") as file:
             config = replace(config, lr=Reader(file, job.path / TRAJECTORY).header.settings().lr)

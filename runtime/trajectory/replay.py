@@ -1,6 +1,6 @@
 """Replay: the values of a run from its trajectory and the bundle's initial values, without the model.
 
-A phone's log can so be audited by whoever has the bundle: the same scalars give the same bits anywhere.
+The same scalars give the same bits anywhere, so that anyone who has the bundle can audit a phone's log.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def start(reader: Reader, initial_values: np.ndarray) -> Replayed:
 
 
 def replay_lines(reader: Reader, replayed: Replayed) -> Iterator[Line]:
-    """Apply each line to `replayed`, yielding it afterwards. Raises BadInput as `Reader.lines` does."""
+    """Apply each line to `replayed` and yield it afterwards. Raises BadInput as `Reader.lines` does."""
     config = reader.header.settings()
     for line in reader.lines():
         if line.evaluation is not None:

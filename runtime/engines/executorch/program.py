@@ -11,19 +11,20 @@ the answer its outputs, likewise. In place of any answer there may be `missing` 
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import resource
 import select
 import signal
 import sys
-from typing import Any, BinaryIO
+from multiprocessing.connection import Connection
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import load, save
 
 from ...system.packages import unusable
-from ..child import received, send
 
 METHOD, MORE_WORDS = "forward", "log_sum"
 
@@ -34,18 +35,18 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    requests, replies = Connection(os.dup(0), writable=False), Connection(os.dup(1), readable=False)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
-    try:
+    # A parent that is gone ends the requests, maybe in the middle of one, and takes no more replies.
+    with contextlib.suppress(EOFError, OSError):
         _say(replies, _answered(_load, sys.argv[1], int(sys.argv[2])))
-        while (content := received(requests)) is not None:
+        while True:
+            content = requests.recv_bytes()
             _end_with_parent(requests, True)
             outputs = _answered(_forward, load(content))
             _end_with_parent(requests, False)
             _say(replies, outputs)
-    except BrokenPipeError:
-        pass
 
 
 def _answered(work: Any, *arguments: Any) -> dict[str, np.ndarray]:
@@ -101,7 +102,7 @@ def _forward(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {str(i): output.numpy() for i, output in enumerate([nll, *others])}
 
 
-def _end_with_parent(requests: BinaryIO, whether: bool) -> None:
+def _end_with_parent(requests: Connection, whether: bool) -> None:
     """During a pass nothing is sent, so that a signal from the pipe (SIGIO, which ends a process on Linux) says that
     the parent is gone. Elsewhere the child ends after the pass.
     """
@@ -113,8 +114,8 @@ def _end_with_parent(requests: BinaryIO, whether: bool) -> None:
         sys.exit()
 
 
-def _say(replies: BinaryIO, tensors: dict[str, np.ndarray]) -> None:
-    send(replies, save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}))
+def _say(replies: Connection, tensors: dict[str, np.ndarray]) -> None:
+    replies.send_bytes(save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}))
 
 
 if __name__ == "__main__":

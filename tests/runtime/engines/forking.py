@@ -33,9 +33,9 @@ class Server:
         self._process = subprocess.Popen(command, stdin=there, env={**os.environ, "PYTHONPATH": str(ROOT)})
         there.close()
 
-    def popen(self, command: list[str], **pipes: int) -> Forked:
-        """A child with arguments as `command` has them after the module."""
-        return Forked(self._socket, command[4:])
+    def popen(self, command: list[str], stdin: int, stdout: int, stderr: int) -> Forked:
+        """A child with arguments as `command` has them after the module, and a new pipe for its standard error."""
+        return Forked(self._socket, command[4:], stdin, stdout)
 
     def close(self) -> None:
         """End it."""
@@ -46,13 +46,12 @@ class Server:
 class Forked:
     """A child; of Popen's members those that the product uses."""
 
-    def __init__(self, connection: socket.socket, arguments: list[str]) -> None:
+    def __init__(self, connection: socket.socket, arguments: list[str], stdin: int, stdout: int) -> None:
         self._connection, self.returncode = connection, None
-        (stdin, out), (into, stdout), (errors, stderr) = (os.pipe() for _ in range(3))
+        errors, stderr = os.pipe()
         socket.send_fds(connection, [json.dumps(arguments).encode()], [stdin, stdout, stderr])
-        for fd in (stdin, stdout, stderr):
-            os.close(fd)
-        self.stdin, self.stdout, self.stderr = os.fdopen(out, "wb"), os.fdopen(into, "rb"), os.fdopen(errors, "rb")
+        os.close(stderr)
+        self.stderr = os.fdopen(errors, "rb")
         self.pid = int(connection.recv(LINE))
 
     def wait(self, timeout: float | None = None) -> int:

@@ -12,7 +12,7 @@ from pocketzo.runtime.engines.executorch import program as executorch_child
 
 from . import tiny
 
-FINE, SLOW, STUCK, CRASH, KILLED, NO_MEMORY, ABORT, LEAVE, OTHER_SHAPES, NO_MESSAGE, LOUD = map(float, range(11))
+FINE, SLOW, STUCK, CRASH, KILLED, NO_MEMORY, ABORT, LEAVE, OTHER_SHAPES, NO_MESSAGE, LOUD, TORN = map(float, range(12))
 
 
 def load(path: str, threads: int) -> dict[str, np.ndarray]:
@@ -42,6 +42,9 @@ def forward(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         os._exit(7)
     if what == NO_MESSAGE:
         os.write(int(os.environ["REPLIES"]), b"\xff" * 16)
+    if what == TORN:
+        os.write(int(os.environ["REPLIES"]), b"\0\0\0\xff and then")
+        os.kill(os.getpid(), signal.SIGSEGV)
     if what == LOUD:
         os.write(2, b"cannot allocate " * 100_000)
     p = len(inputs["4"]) - (what == OTHER_SHAPES)

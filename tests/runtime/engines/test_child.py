@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
@@ -75,6 +76,7 @@ def test_what_is_printed_is_no_message(engine):
     [
         (stub.CRASH, BadInput, ["was ended by SIGSEGV at running it", "the last words", "export it again"]),
         (stub.ABORT, BadInput, ["was ended by SIGABRT at running it", "the last words", "export it again"]),
+        (stub.TORN, BadInput, ["was ended by SIGSEGV at running it", "export it again"]),
         (stub.LEAVE, BadInput, ["ended with exit code 7 at running it", "export it again"]),
         (stub.KILLED, NotEnoughRoom, ["was ended by SIGKILL at running it", "smaller --batch"]),
         (stub.NO_MEMORY, NotEnoughRoom, ["could not allocate", "smaller --batch"]),
@@ -155,10 +157,28 @@ def test_closed_and_forgotten_engines_leave_no_process(tmp_path):
     assert not any(alive(pid) for pid in pids)
 
 
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts open files in /proc")
+def test_children_leave_no_file_open(tmp_path, monkeypatch):
+    def open_files():
+        gc.collect()
+        return len(os.listdir("/proc/self/fd"))
+
+    before = open_files()
+    engine = executorch.ExecuTorchEngine(tiny.bundle(tmp_path))
+    for what in (stub.FINE, stub.CRASH, stub.NO_MESSAGE, stub.TORN):
+        with contextlib.suppress(BadInput):
+            ask(engine, what)
+    engine.close()
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "none"))
+    with pytest.raises(NotEnoughRoom):
+        executorch.ExecuTorchEngine(tiny.bundle(tmp_path))
+    assert open_files() == before
+
+
 PARENT = f"""
 import sys, pathlib
 from tests.runtime.engines import stub_child, test_child, tiny
-from pocketzo.runtime.engines import executorch
+from pocketzo.runtime.engines.executorch import engine as executorch
 executorch.CHILD, executorch._installed = "tests.runtime.engines.stub_child", lambda: "1.5.1"
 engine = executorch.ExecuTorchEngine(tiny.bundle(pathlib.Path({str(ROOT)!r})))
 print(engine._child.pid, flush=True)
