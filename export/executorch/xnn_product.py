@@ -63,8 +63,8 @@ class SideChannels:
 def side_channels(layers: Sequence[Linear], layout: Layout, outliers: Mapping[str, np.ndarray]) -> SideChannels:
     """The side channels of `layers`, which share their input.
 
-    Channels that are tuned as a whole are left out of the integer product, whose codes are all 0 there; of those with
-    single tuned weights it computes the others.
+    Channels that are tuned as a whole are left out of the integer product, so that nothing of them is rounded. Where
+    single weights of a channel are tuned, the integer product computes the others.
     """
     none = np.array([], dtype=np.int64)
     outlying = outliers.get(layers[0].name, none)  # those of an input are the same for every layer that has it

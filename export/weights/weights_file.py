@@ -60,8 +60,8 @@ class WeightsFile:
         offset, length, dtype, shape = self.regions[name]
         return np.fromfile(self.path, np.uint8, length, offset=offset).view(dtype).reshape(shape)
 
-    def tensor(self, name: str, shape: Sequence[int] | None = None, alias: str | None = None) -> ir.ExternalTensor:
-        """A reference to the bytes of `name` for a graph, optionally in another shape and under another name."""
+    def tensor(self, name: str, shape: Sequence[int] | None = None) -> ir.ExternalTensor:
+        """A reference to the bytes of `name` for a graph, optionally in another shape."""
         offset, length, dtype, stored = self.regions[name]
         return ir.ExternalTensor(
             self.path.name,
@@ -69,7 +69,7 @@ class WeightsFile:
             length,
             _TYPES[np.dtype(dtype)],
             shape=ir.Shape(shape or stored),
-            name=alias or name,
+            name=name,
             base_dir=self.path.parent,
         )
 

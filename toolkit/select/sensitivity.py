@@ -231,10 +231,10 @@ def _squared_gradients(block: torch.nn.Module, f: Mapping[str, torch.Tensor]) ->
 def _add_squares(f: torch.Tensor, by_output: torch.Tensor, x: torch.Tensor) -> None:
     """F_ij += (dL / dw_ij)^2 for one window, where dL / dW = by_output.T @ x, for by_output [T, R] and x [T, C]."""
     rows = max(1, PIECE // x.shape[1])
-    room = x.new_empty(min(rows, len(f)), x.shape[1])
+    buffer = x.new_empty(min(rows, len(f)), x.shape[1])
     for start in range(0, len(f), rows):
         part = by_output[:, start : start + rows].T
-        gradient = torch.mm(part, x, out=room[: len(part)])
+        gradient = torch.mm(part, x, out=buffer[: len(part)])
         f[start : start + rows].addcmul_(gradient, gradient)
 
 
