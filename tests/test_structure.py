@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -143,3 +144,26 @@ def test_kinds_of_tasks_are_named_in_their_own_files_alone():
     found = {path: count for path in SOURCES if (count := len(quoted.findall(path.read_text(encoding="utf-8"))))}
     own = {ROOT / "runtime/tasks" / f"{kind.__module__.rpartition('.')[2]}.py": 1 for kind in KINDS.values()}
     assert found == own
+
+
+FAMILY_TABLE = "export/model/families.py"
+OTHER_MEANINGS = {
+    "toolkit/checkpoint/gguf/tokenizer.py": "a kind of tokenizer in GGUF files",
+    "toolkit/checkpoint/gguf/pre_tokenizers.py": "names of pre-tokenizers in GGUF files",
+    "toolkit/independent/llama.py": "llama.cpp",
+}
+"""files where a word that is a family's name too means something else"""
+
+
+def test_families_are_named_in_their_table_alone():
+    from pocketzo.export.model.families import FAMILIES
+
+    name = re.compile(rf"\b({'|'.join(FAMILIES)})\b(?![.-]cpp)")
+    found = Counter(
+        path.relative_to(ROOT).as_posix()
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and name.search(node.value)
+    )
+    assert found[FAMILY_TABLE] >= len(FAMILIES)
+    assert set(found) == {FAMILY_TABLE, *OTHER_MEANINGS}, found

@@ -38,7 +38,7 @@ PLANNED = 16
 class Lowering:
     """Lowers stages, each whole; those that are equal in everything are lowered once."""
 
-    def __init__(self, progress: Callable[[int], None] = lambda stages: None) -> None:
+    def __init__(self, progress: Callable[[int], None]) -> None:
         """`progress` is told 1 after each stage."""
         self._graphs: dict[str, ExportedProgram] = {}
         self._stand_ins: dict[str, ExportedProgram] = {}

@@ -103,10 +103,9 @@ class LinearStage(Stage):
         self, key: str, split: tuple[torch.Tensor, torch.Tensor], given: Mapping[str, torch.Tensor]
     ) -> torch.Tensor:
         """The output of layer `key` for its `split` input, with what the stage was `given`."""
-        made: torch.Tensor = self.products[key](
-            *split, given["zero"], given[f"weights_{key}"], given.get(f"values_{key}")
-        )
-        return made
+        layer, values = self.products[key], given.get(f"values_{key}")
+        output: torch.Tensor = layer(*split, given["zero"], given[f"weights_{key}"], values)
+        return output
 
 
 class QueryKeyValue(LinearStage):
@@ -193,11 +192,11 @@ class Rope(Stage):
 
     def forward(self, cos: torch.Tensor, sin: torch.Tensor, **given: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Queries, keys and values, as many of them as it takes, in this order."""
-        made = dict(given)
+        rotated = dict(given)
         for key, norm in self.norms.items():
             x = norm(given[key])
-            made[key] = x * cos + F.linear(x, self.rotate_half) * sin
-        return tuple(made[key].permute(0, 2, 1, 3) for key in self.order)
+            rotated[key] = x * cos + F.linear(x, self.rotate_half) * sin
+        return tuple(rotated[key].permute(0, 2, 1, 3) for key in self.order)
 
 
 class Attention(Stage):

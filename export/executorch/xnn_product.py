@@ -63,8 +63,8 @@ class SideChannels:
 def side_channels(layers: Sequence[Linear], layout: Layout, outliers: Mapping[str, np.ndarray]) -> SideChannels:
     """The side channels of `layers`, which share their input.
 
-    Channels that are tuned as a whole are left out of the integer product, whose codes are all 0 there; of those with
-    single tuned weights it computes the others.
+    Channels that are tuned as a whole are left out of the integer product, so that nothing of them is rounded. Where
+    single weights of a channel are tuned, the integer product computes the others.
     """
     none = np.array([], dtype=np.int64)
     outlying = outliers.get(layers[0].name, none)  # those of an input are the same for every layer that has it
@@ -99,11 +99,11 @@ class SplitInput(torch.nn.Module):
         self.register_buffer("sums_left_out", None if sums is None else sums @ pick_left_out)
         self.register_buffer("keep", keep if weight is None else keep * weight)
         self.pick = pick.to(torch.int8)
-        """[C_in, channels], a 1 where a side channel is the input channel; the side input of this input"""
+        """[C, channels], a 1 where a side channel is the input channel; the side input of this input"""
         self.register_buffer("weight", None if weight is None else pick.T @ weight)
 
     def forward(self, x: torch.Tensor, zero: torch.Tensor, pick: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """x [E, rows, C_in] gives the same with 0 in the channels that are left out, and the side channels [E, rows,
+        """x [E, rows, C] gives the same with 0 in the channels that are left out, and the side channels [E, rows,
         side]: the sums of each whole group, then those of SideChannels. `zero` is [E, 1, 1]; `pick` is this module's in
         fp32.
         """
@@ -140,7 +140,7 @@ class Product(torch.nn.Module):
         # With 4 bits these are products of a scale of 8 digits and a whole number of 3, which fp16 has.
         half = side_weights.half()
         self.side_weights = half if torch.equal(half.float(), side_weights) else side_weights
-        """[side, C_out], the frozen weights of the side channels; the side input of this layer"""
+        """[side, R], the frozen weights of the side channels; the side input of this layer"""
         self.sensitive = layout.of(linear.name)
         if self.sensitive is not None:
             used = np.unique(self.sensitive.index(layout.scope)[1])
@@ -156,7 +156,7 @@ class Product(torch.nn.Module):
         side_weights: torch.Tensor,
         values: torch.Tensor | None,
     ) -> torch.Tensor:
-        """fp32 [E, rows, C_out] of a split input: x [E, rows, C_in] and `side` [E, rows, side].
+        """fp32 [E, rows, R] of a split input: x [E, rows, C] and `side` [E, rows, side].
 
         `zero` is [E, 1, 1]; `side_weights` are this module's in fp32; `values` are what ScatterValues made of the
         layer's values, and E is P if it has any.
@@ -198,7 +198,7 @@ class ScatterValues(torch.nn.Module):
         self.register_buffer("index", index)
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """values fp32 [P, K] to [P, channels * C_out]: for each tuned channel, and perhaps some more to round up, its
+        """values fp32 [P, K] to [P, channels * R]: for each tuned channel, and perhaps some more to round up, its
         weight for each output, 0 where there is no value.
         """
         own = values[:, self.begin : self.end]
@@ -213,7 +213,7 @@ def _rounded_up(count: int) -> int:
 
 
 def _four_bits(linear: Linear, read: Read, channels: SideChannels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Codes int8 [C_out, C_in], scales fp32 [C_out, G], and the frozen weights of the side channels, [C_out, side]."""
+    """Codes int8 [R, C], scales fp32 [R, G], and the frozen weights of the side channels, [R, side]."""
     codes, scales, zero_points = (read(f"{linear.name}.{x}") for x in ("codes", "scales", "zero_points"))
     stored = Quantized.unpack(codes, scales, zero_points, linear.columns, 4)
     shifted, scales = stored.codes.astype(np.int8) - np.int8(ZERO_POINT), stored.scales.astype(np.float32)
@@ -230,7 +230,7 @@ def _eight_bits(linear: Linear, read: Read, channels: SideChannels) -> tuple[np.
 
 
 def _side_weights(weight: np.ndarray, channels: SideChannels) -> np.ndarray:
-    """Of a weight [C_out, C_in] the part of the side channels, padded, and 0 where the integer product has it."""
+    """Of a weight [R, C] the part of the side channels, padded, and 0 where the integer product has it."""
     part = weight[:, channels.all]
     part[:, ~np.isin(channels.all, channels.left_out)] = 0
     return np.pad(part, ((0, 0), (0, channels.padded - part.shape[1])))

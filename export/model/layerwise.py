@@ -1,6 +1,6 @@
 """A decoder run block by block: transformers' own modules, of which one block at a time holds weights.
 
-So a model larger than memory can be run and differentiated: whoever uses it keeps the input of every block, and goes
+So a model larger than memory can be run and differentiated: the caller keeps the input of every block, and goes
 back from the last block with the gradient of its output.
 """
 
@@ -97,12 +97,13 @@ class Layerwise:
             block.to_empty(device="meta")
 
     def run(self, block: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
-        """What `block` makes of `x` [B, T, H]: causal within each sequence, positions from 0."""
+        """The output of `block` for `x` [B, T, H]: causal within each sequence, positions from 0."""
         x = x.to(self.device)
         positions = torch.arange(x.shape[1], device=self.device)[None]
         # Without a mask transformers' attention is causal, which is all that a text without padding on its left needs.
-        made = block(x, attention_mask=None, position_ids=positions, position_embeddings=self._rotary(x, positions))
-        return made
+        angles = self._rotary(x, positions)
+        output: torch.Tensor = block(x, attention_mask=None, position_ids=positions, position_embeddings=angles)
+        return output
 
     def back(self, block: torch.nn.Module, x: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
         """Differentiate `block` at its input `x` by `gradient` (that of its output); returns that of its input."""

@@ -1,9 +1,9 @@
 """The step graph: label tokens scored under P perturbations of the sensitive values, and nothing but forward ops.
 
-Rows of all perturbations and examples go through each weight together ([P, R, C], R = B * T), so each is read once.
+Rows of all perturbations and examples go through each weight together ([P, B * T, C]), so each is read once.
 What is not needed is left out: blocks before the first tuned one are computed once for all perturbations of a batch
-([E, R, C], E = 1), the last one computes keys and values for every token and the rest at the label positions alone, and
-the LM head scores the words of `words`. docs/bundle.md states inputs and outputs.
+([E, B * T, C], E = 1), the last one computes keys and values for every token and the rest at the label positions alone,
+and the LM head scores the words of `words`. docs/bundle.md states inputs and outputs.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ class _StepGraph:
         )
 
     def linear(self, x: ir.Value, linear: Linear) -> ir.Value:
-        """The frozen product, plus that of the side channels, plus the bias: fp32 [P, R, C_in] to [P, R, C_out].
+        """The frozen product, plus that of the side channels, plus the bias: fp32 [P, rows, C] to [P, rows, R].
 
         Side channels are the few input channels that are multiplied in fp32: those with sensitive weights, and the
         outlier channels of 8-bit activations.
@@ -197,7 +197,7 @@ class _StepGraph:
         return op.Add(y, self.constant(f"{linear.name}.bias")) if linear.bias else y
 
     def side_channels(self, linear: Linear) -> tuple[np.ndarray, ir.Value] | None:
-        """The side channels of a layer and their weights, [channels, C_out] or [P, channels, C_out]."""
+        """The side channels of a layer and their weights, [channels, R] or [P, channels, R]."""
         op, of_outliers = self.op, self.frozen.outlier_channels(linear)
         sensitive = self.layout.of(linear.name)
         if sensitive is None:

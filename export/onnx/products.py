@@ -1,5 +1,7 @@
 """The frozen product of a layer, x @ weight.T with quantized weights, in both formats of export/weights/packing.py.
 
+x has `rows` of all examples, B * T or B * S.
+
 Four bits: MatMulNBits. Eight bits: an integer matmul. Each row of x is scaled to the range of an integer and rounded to
 8 bits; the outlier channels, the few input channels with large activations, which would set that range, are left out
 and multiplied in fp32 beside it (the idea of LLM.int8(), arXiv 2208.07339, with channels that calibration chose).
@@ -30,7 +32,7 @@ class FourBits:
         self._op, self._constant, self._quantization = op, constant, quantization
 
     def product(self, x: ir.Value, linear: Linear) -> ir.Value:
-        """x [P, R, C_in] times the weight, fp32 [P, R, C_out]."""
+        """x [P, rows, C] times the weight, fp32 [P, rows, R]."""
         q, name, op = self._quantization, linear.name, self._op
         return op.MatMulNBits(
             x,
@@ -59,7 +61,7 @@ class EightBits:
         self._rounded: dict[ir.Value, tuple[ir.Value, ir.Value]] = {}
 
     def product(self, x: ir.Value, linear: Linear) -> ir.Value:
-        """x [P, R, C_in] times the weight without its outlier channels, fp32 [P, R, C_out]."""
+        """x [P, rows, C] times the weight without its outlier channels, fp32 [P, rows, R]."""
         op, name = self._op, linear.name
         if x not in self._rounded:
             self._rounded[x] = self._round(x, linear)
@@ -76,12 +78,12 @@ class EightBits:
         return op.Reshape(op.Mul(y, scale), op.Concat(rows, [linear.rows], axis=0))
 
     def outlier_channels(self, linear: Linear) -> tuple[np.ndarray, ir.Value] | None:
-        """Input channels that the product leaves out, with their weights [channels, C_out]."""
+        """Input channels that the product leaves out, with their weights [channels, R]."""
         weights = self._op.Cast(self._constant(f"{linear.name}.outliers"), to=ir.DataType.FLOAT)
         return self._outliers(linear.name), weights
 
     def _round(self, x: ir.Value, linear: Linear) -> tuple[ir.Value, ir.Value]:
-        """uint8 [P * R, C_in] and the scale of each row [P * R, 1].
+        """uint8 [P * rows, C] and the scale of each row [P * rows, 1].
 
         Outliers need not be taken out: where they leave the range they saturate, and their weights here are 0.
         """

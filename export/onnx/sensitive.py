@@ -1,7 +1,7 @@
 """The sensitive weights of a layer, for each perturbation, as its side channels take them.
 
 The frozen product holds 0 in their place, so the layer is x @ frozen.T + x[:, :, channels] @ block: a gather of the few
-input channels that have sensitive weights, and one small matmul. `block` is [P, channels, C_out].
+input channels that have sensitive weights, and one small matmul. `block` is [P, channels, R].
 """
 
 from __future__ import annotations

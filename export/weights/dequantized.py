@@ -25,7 +25,7 @@ def quantized_form(name: str, names: Names, quantization: Quantization) -> tuple
 class Dequantized:
     """Gives each tensor (fp32) as the artifact has it, with `values` (fp32 [K]) in the sensitive entries.
 
-    `outliers` names the input channels of 8-bit weights that are stored apart.
+    `outliers` names the outlier channels of each layer with 8-bit weights.
     """
 
     def __init__(

@@ -4,7 +4,8 @@
 weight[r, c] = (codes[r, c] - zero_points[r, g]) * scales[r, g] with g = c // group_size. Scales are stored in fp16 and
 widened by the graph: an fp32 scale for 32 weights would cost a whole bit a weight.
 
-`Rounded`, 8 bits for an integer matmul: one scale a row, and the weights of a few input channels apart, in fp16.
+`Rounded`, 8 bits for an integer matmul: one scale a row, and the weights of the outlier channels beside it, in fp16.
+weight[r, c] = codes[c, r] * scales[r], but outliers[o, r] where c is the o-th outlier channel.
 """
 
 from __future__ import annotations
@@ -78,8 +79,8 @@ class Quantized:
 
 @dataclass(frozen=True)
 class Rounded:
-    """A weight [R, C]: codes int8 [C, R], scales fp32 [R], and fp16 [outliers, R] of the input channels whose codes are
-    0 because activations are not rounded there.
+    """A weight [R, C]: codes int8 [C, R], scales fp32 [R], and fp16 [outliers, R] of the outlier channels, whose codes
+    are 0 because their activations are not rounded.
     """
 
     codes: np.ndarray
@@ -87,7 +88,7 @@ class Rounded:
     outliers: np.ndarray
 
     def dequantize(self, channels: np.ndarray) -> np.ndarray:
-        """The weight that an engine multiplies by, fp32 [R, C]; `channels` are the outliers'."""
+        """The weight that an engine multiplies by, fp32 [R, C]; `channels` are the outlier channels."""
         weight = self.codes.T.astype(np.float32) * self.scales[:, None]
         weight[:, channels] = self.outliers.T
         return weight

@@ -6,7 +6,10 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from pocketzo.export.executorch import operators as executorch_operators
+from pocketzo.export.model import families
 from pocketzo.export.model.reference import reference_nll
+from pocketzo.export.onnx import operators as onnx_operators
 from pocketzo.runtime.bundle import open_bundle
 from pocketzo.runtime.engines import open_engine
 
@@ -36,7 +39,11 @@ FAMILIES = {
 @pytest.mark.parametrize("name", FAMILIES)
 def test_family_computes_what_transformers_does(name, tmp_path, export_once):
     model_type, changes = FAMILIES[name]
-    checkpoint = tmp_path / f"tiny-{name.replace(' ', '-')}"
+    check_family(tmp_path / f"tiny-{name.replace(' ', '-')}", model_type, changes, export_once)
+
+
+def check_family(checkpoint, model_type, changes, export_once):
+    """The bundle of a tiny model of a family computes what transformers does."""
     make_checkpoint(checkpoint, model_type, **changes)
     bundle = open_bundle(export_once(checkpoint).directory)
     assert bundle.manifest.model.family == model_type
@@ -45,6 +52,25 @@ def test_family_computes_what_transformers_does(name, tmp_path, export_once):
     expected = reference_nll(dequantized_model(checkpoint, bundle), bundle_layout(bundle), batch, values)
     assert np.abs(expected[0] - expected[1]).max() > 1e-2
     assert np.abs(open_engine("onnx", bundle).forward(batch, values).nll - expected).max() <= 1e-3
+
+
+def test_family_that_differs_in_declared_traits_is_one_entry(tmp_path, monkeypatch, export_once):
+    """One that is not in the table: queries, keys and values have biases by one key, the output by another."""
+    entry = families.Family(
+        families.GGUF("seed_oss"),
+        attention_bias="attention_bias",
+        output_bias="attention_out_bias",
+        mlp_bias="mlp_bias",
+    )
+    monkeypatch.setitem(families.FAMILIES, "seed_oss", entry)
+    changes = {"attention_bias": True, "attention_out_bias": False, "mlp_bias": False}
+    check_family(tmp_path / "tiny-entry", "seed_oss", changes, export_once)
+
+
+def test_both_engines_compute_what_families_name():
+    found = {(family.norm, family.activation) for family in families.FAMILIES.values()}
+    for engine in (onnx_operators, executorch_operators):
+        assert {(norm, activation) for norm in engine.NORMS for activation in engine.ACTIVATIONS} >= found
 
 
 def test_graph_is_valid_and_names_its_inputs_as_the_contract_does(tiny_bundle):

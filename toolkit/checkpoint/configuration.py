@@ -1,7 +1,7 @@
 """Keys of config.json that would change what the model computes, and that nothing here reads: refused by name.
 
 A key that nobody reads makes no error and a wrong model, so whatever is about attention, rotary embedding, norms,
-experts, windows or scaling must be in one of the two tables below.
+experts, windows or scaling must be in one of the two tables below, or be named by a family.
 """
 
 from __future__ import annotations
@@ -22,9 +22,8 @@ READ = {
     "num_attention_heads", "num_key_value_heads", "head_dim", "layer_types",
     "rope_theta", "rope_scaling", "rope_parameters",
     "sliding_window", "use_sliding_window", "max_window_layers",
-    *(key for family in FAMILIES.values() for key in family.keys if ABOUT.search(key)),
 }  # fmt: skip
-"""read by export/model/decoder.py, or by transformers' rotary embedding, whose frequencies it takes"""
+"""read of every family by export/model/decoder.py, or by transformers' rotary embedding, whose frequencies it takes"""
 ROPE_READ = {
     "rope_type", "type", "rope_theta", "factor", "original_max_position_embeddings",
     "attention_factor", "beta_fast", "beta_slow", "mscale", "mscale_all_dim", "truncate",
@@ -67,8 +66,9 @@ FIX = "Ask for the model's support; without that key the bundle would compute so
 def check_configuration(config: Mapping[str, Any], where: Path) -> None:
     """Raises BadInput, naming the key, for what the step graph would leave out. A null is as good as no key."""
     given = {key: value for key, value in config.items() if value is not None}
+    read = READ.union(*(family.keys for family in FAMILIES.values()))
     for key, value in given.items():
-        if ABOUT.search(key) and key not in READ and not _changes_nothing(key, value):
+        if ABOUT.search(key) and key not in read and not _changes_nothing(key, value):
             bad_input(where, f"its {key} ({_shown(value)}) is read by nothing here", FIX)
     for key in ("rope_scaling", "rope_parameters"):
         _check_rope(key, given.get(key, {}), where)

@@ -93,16 +93,16 @@ class Storing:
         self._work.record(unit, str(self._file), begin, store.flush(), regions=store.regions)
 
     def _quantize(self, layer: str, weight: torch.Tensor, sensitive: SensitiveLayer | None, store: WeightsFile) -> None:
-        held = None
+        left_out = None
         if sensitive:
-            held = torch.zeros(weight.shape, dtype=torch.bool)
-            held[tuple(torch.from_numpy(i) for i in sensitive.index(self._layout.scope))] = True
+            left_out = torch.zeros(weight.shape, dtype=torch.bool)
+            left_out[tuple(torch.from_numpy(i) for i in sensitive.index(self._layout.scope))] = True
         known = self._importance.get(layer, torch.ones(weight.shape[1]))
         if layer in self._outliers:
-            tensors = rounded(weight, known, self._outliers[layer], held).tensors()
+            tensors = rounded(weight, known, self._outliers[layer], left_out).tensors()
         else:
             bits, group_size = quantized_form(layer, self._names, self._quantization)
             bfloat16 = self._bfloat16_scales and layer in self._linears
-            tensors = quantize(weight, known, group_size, held, bits, bfloat16).tensors()
+            tensors = quantize(weight, known, group_size, left_out, bits, bfloat16).tensors()
         for part, array in tensors.items():
             store.add(f"{layer}.{part}", array)

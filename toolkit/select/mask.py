@@ -1,5 +1,8 @@
 """The mask: which entries are tuned, chosen by sensitivity within a budget of density * weights.
 
+Of all masks m in {0, 1} with at most k = density * weights ones, the one with the largest sum of m_ij F_ij: the k
+largest F (arXiv 2406.02913, the mask of sensitive parameters).
+
 Scope channels takes whole input channels (columns), ranked over the whole model by sensitivity per weight; scope
 weights takes single weights (arXiv 2406.02913), over the whole model or the same share of every layer.
 
@@ -36,8 +39,8 @@ class Mask:
 class Statistic:
     """What is kept of F [R, C] of one layer.
 
-    `sums` (float64 [C]) are those of the columns; `entries` (int64 [n], ascending) are the columns, or in scope weights
-    the flat indices, that can be chosen, and `f` (fp32 [R, n], or [n]) is F there.
+    `sums` (float64 [C]) are those of the columns; `entries` (int64 [entries], ascending) are the columns, or in scope
+    weights the flat indices, that can be chosen, and `f` (fp32 [R, entries], or [entries]) is F there.
     """
 
     sums: torch.Tensor
@@ -91,7 +94,8 @@ def add_layers(known: Mapping[str, Statistic], f: Mapping[str, torch.Tensor], ru
 
 
 def choose_mask(statistics: Mapping[str, Statistic], rule: Rule) -> Mask:
-    """Choose from the statistics of every layer of `rule.shapes`.
+    """argmax of the sum of m_ij F_ij over the masks within the budget, from the statistics of every layer of
+    `rule.shapes`; in scope channels whole columns by their mean F, best first, as long as they fit.
 
     Raises BadInput if the density is out of range or allows no entry at all.
     """
@@ -118,8 +122,8 @@ def choose_mask(statistics: Mapping[str, Statistic], rule: Rule) -> Mask:
             f"Give at least {least / rule.weights:.2g}",
         )
     total = sum(float(statistics[name].sums.sum()) for name in rule.shapes)
-    held = sum(float(part.sum(dtype=torch.float64)) for part in parts)
-    return Mask(Layout(rule.scope, layers), torch.cat(parts).numpy(), held / total if total else 0.0, rule.weights)
+    chosen_f = sum(float(part.sum(dtype=torch.float64)) for part in parts)
+    return Mask(Layout(rule.scope, layers), torch.cat(parts).numpy(), chosen_f / total if total else 0.0, rule.weights)
 
 
 def _none(rule: Rule, f: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

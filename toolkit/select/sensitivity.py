@@ -1,6 +1,7 @@
-"""Sensitivity: F_ij, the sum over calibration windows of the squared gradient (the empirical Fisher's diagonal).
+"""Sensitivity: F_ij = sum over calibration windows of (dL / dw_ij)^2, the diagonal of the empirical Fisher matrix.
 
-arXiv 2406.02913, section 3: the weights with the largest F carry most of what fine-tuning needs.
+These are the "sensitive parameters" of arXiv 2406.02913: the weights with the largest F carry most of what fine-tuning
+needs.
 
 With it comes the importance of each layer's input channels, the sum of their squares, which weighs the errors of the
 4-bit weights: to first order the error of a layer's output is the sum over its input channels of x_j times the error of
@@ -199,7 +200,7 @@ def _squares(
 
 @contextlib.contextmanager
 def _squared_gradients(block: torch.nn.Module, f: Mapping[str, torch.Tensor]) -> Iterator[None]:
-    """Add to each of `f` (fp32 [R, C], by layer) the squares of its weight's gradient in every window of a pass back.
+    """Add to each of `f` (F, fp32 [R, C], by layer) the squares of its weight's gradient, window by window of a pass.
 
     A linear layer's gradient for one window is the product of two factors that pass by anyway: its output's gradient
     and its input. So autograd is spared the weights, and only a piece of a gradient is ever in memory.
@@ -228,12 +229,12 @@ def _squared_gradients(block: torch.nn.Module, f: Mapping[str, torch.Tensor]) ->
 
 
 def _add_squares(f: torch.Tensor, by_output: torch.Tensor, x: torch.Tensor) -> None:
-    """f += (by_output.T @ x)^2, for by_output [T, R] and x [T, C]."""
+    """F_ij += (dL / dw_ij)^2 for one window, where dL / dW = by_output.T @ x, for by_output [T, R] and x [T, C]."""
     rows = max(1, PIECE // x.shape[1])
-    room = x.new_empty(min(rows, len(f)), x.shape[1])
+    buffer = x.new_empty(min(rows, len(f)), x.shape[1])
     for start in range(0, len(f), rows):
         part = by_output[:, start : start + rows].T
-        gradient = torch.mm(part, x, out=room[: len(part)])
+        gradient = torch.mm(part, x, out=buffer[: len(part)])
         f[start : start + rows].addcmul_(gradient, gradient)
 
 

@@ -73,10 +73,6 @@ class Metadata:
             bad_input(self.where, f"its {key} is of the type {kinds}", "Convert the model again")
         return found
 
-    def has(self, key: str) -> bool:
-        """Whether a key is there."""
-        return key in self._content
-
     def own(self, name: str, default: T) -> T:
         """The value of one of the architecture's own keys."""
         return self.get(f"{self.architecture}.{name}", default)
