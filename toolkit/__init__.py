@@ -1,1 +1,1 @@
-"""The host side: checkpoint, sensitivity, mask, 4-bit weights, and the command line around all rooms."""
+"""From a checkpoint to a bundle, on a host: sensitivity, mask, 4-bit weights; and the command line of everything."""

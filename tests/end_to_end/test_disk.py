@@ -52,7 +52,7 @@ def test_a_lock_that_another_process_has(cli, tiny_bundle, files, monkeypatch, n
     refused(cli(*tune_arguments(tiny_bundle, files)), "another process is tuning in this folder")
 
 
-def test_run_whose_first_line_finds_no_room(cli, tiny_bundle, files, monkeypatch):
+def test_run_whose_first_line_does_not_fit_on_the_disk(cli, tiny_bundle, files, monkeypatch):
     from pocketzo.runtime.trajectory.writer import Writer
 
     def full(self, content):

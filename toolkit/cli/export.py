@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pocketzo.runtime.engines import ENGINES
-from pocketzo.toolkit.config import ExportConfig, Scope
 
+from ..config import ExportConfig, Scope
 from .common import Debug, Json, first_process, percent, size
 from .streams import print_json, say
 

@@ -4,7 +4,6 @@ optimum-cli imports this file whenever it starts, whatever it is asked for: noth
 """
 
 from optimum.commands.export.base import ExportCommand
-
-from ..cli.optimum import PocketzoExportCommand
+from pocketzo.toolkit.cli.optimum import PocketzoExportCommand
 
 REGISTER_COMMANDS = [(PocketzoExportCommand, ExportCommand)]

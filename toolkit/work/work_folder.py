@@ -44,9 +44,6 @@ class WorkFolder:
     def __contains__(self, name: str) -> bool:
         return name in self._pieces
 
-    def __bool__(self) -> bool:
-        return bool(self._pieces)
-
     def once(self, name: str, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
         """The tensors kept as `name`; if there are none, what `compute` gives, which is kept first."""
         if name not in self:
