@@ -45,8 +45,8 @@ def text_of(path: Path) -> str:
 
 
 def code_of(text: str) -> Iterator[str]:
-    """Every line of a code block, then every code span."""
-    fences = re.findall(r"^```\w*\n(.*?)^```", text, re.M | re.S)
+    """Every line of a code block that may hold commands, then every code span."""
+    fences = re.findall(r"^```(?:sh|bash|console)?\n(.*?)^```", text, re.M | re.S)
     rest = re.sub(r"^```\w*\n.*?^```", "", text, flags=re.M | re.S)
     for block in [*fences, *re.findall(r"^ {4}(.*)$", rest, re.M)]:
         yield from block.splitlines()
@@ -217,6 +217,11 @@ def module(name: str) -> Path | None:
         if base.is_dir() and length == len(parts):
             return base
     return None
+
+
+def exists(path: str) -> bool:
+    """Whether a path is there; NAME in it stands for any."""
+    return bool(list(ROOT.glob(re.sub(r"\bNAME\b", "*", path.rstrip("/")))))
 
 
 def constant(name: str) -> Any:
