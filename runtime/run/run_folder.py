@@ -6,7 +6,6 @@ folder.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,8 @@ from ..errors import BadInput, bad_input
 from ..system.files import disk_errors, flush, write_json
 from ..system.locked_folder import LockedFolder
 from ..trajectory.header import Header
-from ..trajectory.line import Line
 from ..trajectory.reader import Reader
-from ..trajectory.replay import Replayed, replay_lines, start
+from ..trajectory.replay import Replayed, replay_all, start
 from ..trajectory.writer import Writer
 from ..tuned import Tuned
 
@@ -78,16 +76,14 @@ class RunFolder:
         self._file.seek(0)
         return Reader(self._file, self.path / TRAJECTORY)
 
-    def resume(self, reader: Reader, initial_values: np.ndarray) -> Iterator[tuple[Replayed, Line | None]]:
-        """Replay what is there, line by line (first None), drop a torn last line, and go on from there."""
+    def resume(self, reader: Reader, initial_values: np.ndarray) -> Replayed:
+        """Replay the run that is there, drop a torn last line, and go on from there."""
         self._header = reader.header
-        replayed = start(reader, initial_values)
-        yield replayed, None
-        for line in replay_lines(reader, replayed):
-            yield replayed, line
+        replayed = replay_all(reader, initial_values)
         with disk_errors(self.path):
             self._file.truncate(reader.whole_bytes)
         self.writer = Writer(self._file, self.path, reader.chain)
+        return replayed
 
     def flush(self) -> None:
         """Put the trajectory on the disk itself, so that a power cut cannot take it."""

@@ -127,9 +127,7 @@ def _open(folder: RunFolder, header: Header, initial_values: np.ndarray, resume:
         return folder.begin(header, initial_values)
     reader = folder.reader()
     check_same(folder.path, reader.header, header)
-    for replayed, _ in folder.resume(reader, initial_values):
-        progress = replayed
-    return progress
+    return folder.resume(reader, initial_values)
 
 
 def _check_eps(values: np.ndarray, eps: float) -> None:

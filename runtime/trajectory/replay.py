@@ -67,10 +67,15 @@ def replay(path: Path, initial_values: np.ndarray) -> Replayed:
     values is another.
     """
     with open_regular(path, "trajectory") as file:
-        replayed = start(reader := Reader(file, path), initial_values)
-        for _ in replay_lines(reader, replayed):
-            pass
-        return replayed
+        return replay_all(Reader(file, path), initial_values)
+
+
+def replay_all(reader: Reader, initial_values: np.ndarray) -> Replayed:
+    """Replay every whole line of `reader`. Raises BadInput as `start` and `replay_lines` do."""
+    replayed = start(reader, initial_values)
+    for _ in replay_lines(reader, replayed):
+        pass
+    return replayed
 
 
 def start(reader: Reader, initial_values: np.ndarray) -> Replayed:
