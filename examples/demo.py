@@ -52,7 +52,12 @@ def main() -> None:
     data = ["--train", NOTES / "train.jsonl", "--validation", NOTES / "validation.jsonl"]
     pocketzo("tune", bundle, *data, "--run", run, "--steps", options.steps, "--force")
     after = test_accuracy(bundle, "--values", run / "best.safetensors")
-    draw(run, picture, "SmolLM2-135M in 4 bits learns to sort phone notes, forward passes only", (before, after))
+    draw(
+        run,
+        picture,
+        f"SmolLM2-135M in 4 bits sorts phone notes: a label head at step 0, then {options.steps} zeroth-order steps",
+        (before, after),
+    )
     print(
         f"\nTest split: {100 * before:.1f} % before, {100 * after:.1f} % after ({100 * (after - before):+.1f} points)"
         f" in {time.monotonic() - begin:.0f} s. Picture: {picture}"

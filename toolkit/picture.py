@@ -43,7 +43,7 @@ def draw(run: Path, out: Path, title: str, test: tuple[float, float] | None = No
 def _losses(axes: Any, steps: list[Line], evaluations: list[dict[str, Any]]) -> None:
     loss = np.array([s.loss for s in steps])
     at = np.array([s.step for s in steps])
-    axes.plot(at, loss, color="#9db8d9", linewidth=0.8, label="training batch")
+    axes.plot(at, loss, color="#9db8d9", linewidth=0.8, label="training batch, without the label head")
     if len(loss) >= WINDOW:
         smooth = np.convolve(loss, np.ones(WINDOW) / WINDOW, mode="valid")
         axes.plot(at[WINDOW - 1 :], smooth, color="#1f5fa8", label=f"mean of {WINDOW} batches")
