@@ -1,7 +1,7 @@
 """Whether phones reproduce a tokenizer: what the Java code of the app does exactly, and nothing else.
 
 `schema` says which components and members there are; here is what no schema says: ids, templates, depth. Both sides
-must accept and refuse the same files.
+must accept and refuse the same files. docs/tokenizers.md says why the app has tokenizers of its own.
 """
 
 from __future__ import annotations

@@ -36,7 +36,9 @@ _REPORTING = ("ai/onnxruntime/telemetry/", "ai/onnxruntime/Telemetry")
 def fetch_engine() -> None:
     """ONNX Runtime's Android library into `ENGINE`, without the classes that report to others.
 
-    A package of npm carries the official archive. Raises BadInput if it is not the one whose hash is known.
+    A package of npm carries the official archive; Maven, which fetches all else, was not served it: `mvn dependency:get
+    -Dartifact=com.microsoft.onnxruntime:onnxruntime-android:1.29.0:aar` answers "Could not find artifact in central",
+    and there is no list of versions either. Raises BadInput if it is not the archive whose hash is known.
     """
     ready = ENGINE / ".ready"
     if ready.exists() and ready.read_text(encoding="ascii") == _AAR_SHA256:
