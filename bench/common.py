@@ -47,7 +47,7 @@ def bundle_of(model: Path, scope: str, accuracy_level: int, *more: str) -> Bundl
 
 
 def bundles_of(model: Path, scope: str, accuracy_level: int, *more: str) -> tuple[Bundle, Bundle]:
-    """The same for both engines, and the same bundle with a step.pte without sensitive branches."""
+    """The same for both engines, and the same bundle with a step.pte without tuned channels."""
     out, aside = (_kept(model, scope, str(accuracy_level), *more, name) for name in ("both", "frozen"))
     if not out.exists():
         command = [sys.executable, str(Path(__file__).with_name("frozen_executorch.py")), str(aside)]

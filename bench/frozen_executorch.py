@@ -1,4 +1,4 @@
-"""`pocketzo export` that leaves a second step.pte beside the bundle: the same step without its sensitive branches.
+"""`pocketzo export` that leaves a second step.pte beside the bundle: the same step without its tuned channels.
 
     python bench/frozen_executorch.py FOLDER export CHECKPOINT --out BUNDLE --engine onnx --engine executorch
 
@@ -31,7 +31,7 @@ class Frozen(Layout):
 
 
 def write_both(folder: Path, store: WeightsFile, contents: Contents, progress: Progress, beside: Path) -> Graph:
-    """Write step.pte into `folder`, and without its branches into `beside`."""
+    """Write step.pte into `folder`, and without its tuned channels into `beside`."""
     beside.mkdir(parents=True, exist_ok=True)
     layout = Frozen(contents.layout.scope, contents.layout.layers)
     REAL(beside, store, replace(contents, layout=layout))

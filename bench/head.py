@@ -29,7 +29,7 @@ PRIORS = (25.0, 50.0, 100.0, 200.0, 400.0)
 
 
 def kept(bundle: Bundle, task: Task, examples: Sequence[Example], path: Path, threads: int) -> dict[str, np.ndarray]:
-    """`hidden` [N,H], `nll` [N,W] and `answers` [N] of the untuned artifact, kept in `path`."""
+    """`hidden` [A,H], `nll` [A,W] and `answers` [A] of the untuned artifact, kept in `path`."""
     if not path.exists():
         made = head_inputs(open_engine("onnx", bundle, threads), task, examples, bundle.initial_values())
         save_file(dict(zip(("hidden", "nll", "answers"), made, strict=True)), path)

@@ -1,4 +1,4 @@
-"""Graphs to compare a step with: the bundle's own without its sensitive branches, and the same in fp32."""
+"""Graphs to compare a step with: the bundle's own without its side channels, and the same in fp32."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from onnx.external_data_helper import convert_model_to_external_data, load_exter
 from pocketzo.runtime.bundle import Bundle
 
 
-def without_branches(bundle: Bundle, folder: Path) -> Bundle:
+def without_side_channels(bundle: Bundle, folder: Path) -> Bundle:
     """A copy of `bundle` in `folder` whose graph adds nothing to the frozen products, outliers of 8 bits included."""
     target, model = _copy(bundle, folder, "frozen")
-    _drop_branches(model.graph)
+    _drop_side_channels(model.graph)
     onnx.save(model, target / "step.onnx")
     return Bundle(target, bundle.manifest, "")
 
@@ -23,7 +23,7 @@ def without_branches(bundle: Bundle, folder: Path) -> Bundle:
 def in_fp32(bundle: Bundle, folder: Path) -> Bundle:
     """The same with an fp32 matmul for each 4-bit one."""
     target, model = _copy(bundle, folder, "fp32")
-    _drop_branches(model.graph)
+    _drop_side_channels(model.graph)
     load_external_data_for_model(model, str(bundle.directory))
     arrays = {t.name: t for t in model.graph.initializer}
     casts = {n.output[0]: n.input[0] for n in model.graph.node if n.op_type == "Cast"}
@@ -54,8 +54,8 @@ def _copy(bundle: Bundle, folder: Path, kind: str) -> tuple[Path, onnx.ModelProt
     return target, onnx.load(target / "step.onnx", load_external_data=False)
 
 
-def _drop_branches(graph: onnx.GraphProto) -> None:
-    """Every consumer of product + branch reads the product."""
+def _drop_side_channels(graph: onnx.GraphProto) -> None:
+    """Every consumer of product + side channels reads the product."""
     makers = {output: node for node in graph.node for output in node.output}
 
     def made_by(name: str) -> str:

@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from common import ROOT, bundle_of, bundles_of, machine, random_batch, table
 from learners import Adam, Mezo, Setting
-from plain_graphs import in_fp32, without_branches
+from plain_graphs import in_fp32, without_side_channels
 from pocketzo.export.model.reference import torch_nll
 from pocketzo.runtime.bundle import Bundle
 from pocketzo.runtime.engines import ENGINES, Engine
@@ -152,7 +152,7 @@ def llama_cpp(model: Path) -> Pass | None:
 
 @dataclass(frozen=True)
 class Measured:
-    """A variant on an engine: its step, the same on the graph without branches, and inference on that."""
+    """A variant on an engine: its step, the same on the graph without side channels, and inference on that."""
 
     variant: str
     engine: Engine
@@ -189,7 +189,9 @@ def measured(model: Path, names: list[str], engines: list[str], folder: Path) ->
         )
         bundles.append(bundle)
         if "onnx" in engines:
-            passes = _passes(lambda b: OnnxEngine(b, spinning=False), name, bundle, without_branches(bundle, folder))
+            passes = _passes(
+                lambda b: OnnxEngine(b, spinning=False), name, bundle, without_side_channels(bundle, folder)
+            )
             found.append(passes)
         if plain:
             found.append(_passes(ExecuTorchEngine, name, bundle, plain))
@@ -241,7 +243,7 @@ def ratio(name: str, to: str, rounds: list[dict[str, float]]) -> str:
 
 
 HEADER = [
-    "step", "engine", "B x T", "ms", "tokens/s", "over the graph without branches", "over inference",
+    "step", "engine", "B x T", "ms", "tokens/s", "over the graph without side channels", "over inference",
     "over ONNX Runtime", "child's peak MB",
 ]  # fmt: skip
 
@@ -258,7 +260,7 @@ def main() -> None:
     if options.quick:
         options.shapes, options.rounds, options.variants = options.shapes[:2], 3, options.variants[:2]
     print(machine(), f"\n\nP = {PERTURBATIONS}; median of {options.rounds} rounds\n")
-    branches, ways = [], []
+    steps, ways = [], []
     with tempfile.TemporaryDirectory() as folder:
         ours, bundle = measured(options.model, options.variants, options.engines, Path(folder))
         others = {} if options.quick else other_ways(options.model)
@@ -269,12 +271,12 @@ def main() -> None:
         for shape in options.shapes:
             batch = replace(random_batch(bundle, *(int(n) for n in shape.split("x"))), words=WORDS)
             rounds = [{n: seconds(run, batch) for n, run in entered.items()} for _ in range(options.rounds + 1)][1:]
-            branches += rows(ours, batch, shape, rounds)
+            steps += rows(ours, batch, shape, rounds)
             for one in ours:
                 if one.variant in options.variants[:2]:
                     ways.append([one.name, shape, *(ratio(other, one.name, rounds) for other in others)])
             print(shape, "done", flush=True)
-    table(HEADER, branches)
+    table(HEADER, steps)
     print("\nTime over that of our step:\n")
     table(["our step", "B x T", *others], ways)
 

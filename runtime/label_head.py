@@ -53,7 +53,7 @@ def decode(text: object, labels: int, hidden_size: int) -> LabelHead | None:
 
 
 def fit(hidden: np.ndarray, nll: np.ndarray, answers: np.ndarray) -> LabelHead:
-    """The head that gives the answers [N] the least nll, from hidden [N,H] and the label words' nll [N,W].
+    """The head that gives the answers [A] the least nll, from hidden [A,H] and the label words' nll [A,W].
 
     Newton's steps under a constant upper bound of the curvature (Boehning 1992): no step overshoots. PRIOR holds the
     weights near 0, where the label words score as the model has them.

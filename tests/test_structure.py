@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from pathlib import Path
 
@@ -109,6 +110,13 @@ import pocketzo.runtime.engines.executorch.engine
 print([name for name in ("torch", "transformers", "executorch") if name in sys.modules])
 """
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "[]\n"
+
+
+def test_every_folder_is_installed():
+    """setuptools is told each one; what it is not told is missing from a wheel alone, where no other test looks."""
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
+    folders = {".".join(["pocketzo", *path.parent.relative_to(ROOT).parts]) for path in SOURCES}
+    assert set(listed) - {"optimum.commands.register"} == folders - {"pocketzo.toolkit.optimum"}
 
 
 def test_no_folder_holds_more_than_a_look_takes_in():

@@ -14,7 +14,7 @@ BEFORE = ":"
 
 
 class Tokenizer:
-    """Thin room around `tokenizers`: prompts begin as the model expects (BOS if it has one), words stand alone."""
+    """`tokenizers` as tasks need it: prompts begin as the model expects (BOS if it has one), words stand alone."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend

@@ -67,7 +67,7 @@ def _activations(manifest: Manifest, sequences: int, tokens: int, scored: int) -
 
 
 def head_bytes(manifest: Manifest, examples: int, labels: int) -> int:
-    """What the fit of a label head for W = `labels` to N = `examples` takes, in bytes beside the loop's."""
+    """What the fit of a label head for W = `labels` to A = `examples` takes, in bytes beside the loop's."""
     inputs = manifest.model.hidden_size + 1
     return examples * (28 * inputs + 40 * labels) + 32 * inputs**2 if examples else 0
 

@@ -40,8 +40,8 @@ def head_inputs(
     values: np.ndarray,
     progress: Callable[[int, int], None] = lambda examples, tokens: None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What a head is fitted to, by one pass an example under `values` (fp32 [K]): final hidden states fp32 [N,H], the
-    label words' nll fp32 [N,W], and the answers int64 [N].
+    """What a head is fitted to, by one pass an example under `values` (fp32 [K]): final hidden states fp32 [A,H], the
+    label words' nll fp32 [A,W], and the answers int64 [A].
 
     `progress` is told the examples and tokens of each batch.
     """

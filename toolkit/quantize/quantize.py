@@ -41,8 +41,8 @@ def quantize(
 
     def chunk(start: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         part = weight[start : start + rows]
-        held = None if sensitive is None else sensitive[start : start + rows]
-        return _quantize_rows(part, (importance + floor).expand_as(part), group_size, held, 2**bits - 1, bfloat16)
+        left_out = None if sensitive is None else sensitive[start : start + rows]
+        return _quantize_rows(part, (importance + floor).expand_as(part), group_size, left_out, 2**bits - 1, bfloat16)
 
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         parts = list(pool.map(chunk, range(0, len(weight), rows)))
@@ -51,11 +51,11 @@ def quantize(
 
 
 def _quantize_rows(
-    weight: torch.Tensor, m: torch.Tensor, group_size: int, held: torch.Tensor | None, levels: int, bfloat16: bool
+    weight: torch.Tensor, m: torch.Tensor, group_size: int, left_out: torch.Tensor | None, levels: int, bfloat16: bool
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     padding = -weight.shape[1] % group_size
-    if held is not None:
-        weight, m = weight.masked_fill(held, 0), m.masked_fill(held, 0)
+    if left_out is not None:
+        weight, m = weight.masked_fill(left_out, 0), m.masked_fill(left_out, 0)
 
     def by_group(x: torch.Tensor) -> torch.Tensor:
         # [group_size, groups]: what a group shares is then broadcast and summed along vectors, several times as fast.
@@ -66,8 +66,8 @@ def _quantize_rows(
     for _ in range(REFINEMENTS):
         scale, zero = _refine(w, m, scale, zero, levels, bfloat16)
     codes = _codes(w, scale, zero, levels)
-    if held is not None:
-        codes = torch.where(by_group(held), zero, codes)
+    if left_out is not None:
+        codes = torch.where(by_group(left_out), zero, codes)
     of_rows = (len(weight), -1)
     codes = codes.to(torch.uint8).T.reshape(of_rows)
     return codes, scale.half().reshape(of_rows), zero.to(torch.uint8).reshape(of_rows)

@@ -35,7 +35,7 @@ def rounded(
     the one of a grid that has the least squared error of the row's output.
     """
     kept = weight if sensitive is None else weight.masked_fill(sensitive, 0)
-    apart = kept[:, torch.from_numpy(outliers)].half()
+    unrounded = kept[:, torch.from_numpy(outliers)].half()
     kept = kept.index_fill(1, torch.from_numpy(outliers), 0)
     m = importance / importance.mean().clamp(min=torch.finfo(torch.float32).tiny) + FLOOR
     best_error = torch.full((len(kept), 1), torch.inf)
@@ -47,7 +47,7 @@ def rounded(
         best_scale = torch.where(error < best_error, scale, best_scale)
         best_error = torch.minimum(error, best_error)
     codes = _codes(kept, best_scale).to(torch.int8)
-    return Rounded(codes.T.contiguous().numpy(), best_scale[:, 0].numpy(), apart.T.contiguous().numpy())
+    return Rounded(codes.T.contiguous().numpy(), best_scale[:, 0].numpy(), unrounded.T.contiguous().numpy())
 
 
 def _codes(weight: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:

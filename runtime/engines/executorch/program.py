@@ -1,4 +1,4 @@
-"""The child process of the ExecuTorch engine: the one file of this room that imports torch, which ExecuTorch's Python
+"""The child process of the ExecuTorch engine: the one file of `runtime/` that imports torch, which ExecuTorch's Python
 package needs.
 
     python -m pocketzo.runtime.engines.executorch.program FILE.pte THREADS

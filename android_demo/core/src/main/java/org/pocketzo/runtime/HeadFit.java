@@ -25,7 +25,7 @@ public final class HeadFit {
   private final double[] scale;
   private final double[] prior;
 
-  /** Scales hidden [N][H] to inputs [N][H + 1], whose last is 1. */
+  /** Scales hidden [A][H] to inputs [A][H + 1], whose last is 1. */
   private HeadFit(float[][] hidden, float[][] nll, int[] answers) {
     this.nll = nll;
     this.answers = answers;
@@ -48,7 +48,7 @@ public final class HeadFit {
     void iterated(int done, int all) throws PocketzoException;
   }
 
-  /** The head that gives the answers [N] the least nll, from hidden [N][H] and the label words' nll [N][W]. */
+  /** The head that gives the answers [A] the least nll, from hidden [A][H] and the label words' nll [A][W]. */
   public static LabelHead fit(float[][] hidden, float[][] nll, int[] answers, Progress progress)
       throws PocketzoException {
     HeadFit fit = new HeadFit(hidden, nll, answers);

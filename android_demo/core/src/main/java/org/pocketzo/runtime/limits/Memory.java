@@ -80,7 +80,7 @@ public final class Memory {
   }
 
   /**
-   * What the fit of a label head for W = {@code labels} to N = {@code examples} takes, in bytes beside the loop's.
+   * What the fit of a label head for W = {@code labels} to A = {@code examples} takes, in bytes beside the loop's.
    */
   public static long headBytes(Manifest manifest, int examples, int labels) {
     if (examples == 0) {
