@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import math
 import re
 import shlex
 import tokenize
@@ -133,7 +134,8 @@ def script(path: Path) -> Interface:
             continue
         name, said = ast.literal_eval(call.args[0]), {word.arg: word.value for word in call.keywords}
         if not name.startswith("-"):
-            made.most_arguments += 1
+            several = "nargs" in said and ast.literal_eval(said["nargs"]) in ("+", "*")
+            made.most_arguments += math.inf if several else 1
             continue
         flag, many = ("action" in said and "store" in ast.unparse(said["action"])), "nargs" in said
         choices = _choices(tree, said["choices"]) if "choices" in said else None
