@@ -7,12 +7,12 @@ import shutil
 from pathlib import Path
 
 from pocketzo.runtime.bundle.manifest import NAME, read_manifest
-from pocketzo.runtime.errors import BadInput, NotEnoughRoom, bad_input
+from pocketzo.runtime.errors import BadInput, NotEnoughSpace, bad_input
 from pocketzo.runtime.system.files import disk_errors, flush
 
 
 def check_destination(out: Path, force: bool, needed_bytes: int = 0) -> None:
-    """Raises BadInput if `out` exists (unless `force`, and it is a bundle) or cannot be made, NotEnoughRoom if its
+    """Raises BadInput if `out` exists (unless `force`, and it is a bundle) or cannot be made, NotEnoughSpace if its
     disk has less than `needed_bytes` free.
     """
     if out.is_symlink():
@@ -28,7 +28,7 @@ def check_destination(out: Path, force: bool, needed_bytes: int = 0) -> None:
         bad_input(out, f"{parent} is not a folder that can be written to", "Choose another folder")
     free = shutil.disk_usage(parent).free
     if free < needed_bytes:
-        raise NotEnoughRoom(
+        raise NotEnoughSpace(
             f"{out}: the export needs about {needed_bytes / 1e6:.0f} MB and its disk has {free / 1e6:.0f} MB free."
             " Free some space or choose another disk."
         )

@@ -31,7 +31,7 @@ class DiskFull(DiskFailed):
     """The disk filled up while something was written; nothing half-written is left."""
 
 
-class NotEnoughRoom(PocketzoError):
+class NotEnoughSpace(PocketzoError):
     """Memory or disk that will not suffice, found before the work starts."""
 
     exit_code = 4

@@ -45,7 +45,7 @@ def export_bundle(
     but the main one, which get None, are done then.
 
     Raises BadInput for a checkpoint, calibration text or option that cannot be used, or if `out` exists (unless
-    `force`); UsageError if an engine's package is missing; NotEnoughRoom if the disk is too full; Interrupted, on
+    `force`); UsageError if an engine's package is missing; NotEnoughSpace if the disk is too full; Interrupted, on
     Ctrl-C, once there is something to go on from.
     """
     check_engines(config.engines)

@@ -11,7 +11,7 @@ from ..bundle.manifest import Manifest
 from ..config import TuneConfig
 from ..engines import DEFAULT, ENGINES
 from ..engines.description import Estimate
-from ..errors import NotEnoughRoom
+from ..errors import NotEnoughSpace
 from ..examples import Example
 from .cgroups import left_bytes
 
@@ -86,7 +86,7 @@ def available_bytes(root: Path = Path("/")) -> int | None:
 
 
 def check_memory(manifest: Manifest, examples: Sequence[Example], config: TuneConfig, engine: str) -> None:
-    """Raises NotEnoughRoom if a run on `examples` with `engine` would need more memory than there is."""
+    """Raises NotEnoughSpace if a run on `examples` with `engine` would need more memory than there is."""
     tokens, scored = max(len(e.tokens) for e in examples), max(len(e.positions) for e in examples)
     batch = min(config.batch, len(examples))
     needed = estimate(manifest, batch, tokens, scored, config.directions, engine).total
@@ -95,7 +95,7 @@ def check_memory(manifest: Manifest, examples: Sequence[Example], config: TuneCo
         needed += head_bytes(manifest, min(config.head_examples, len(examples)), len(examples[0].targets))
     if free is not None and needed > free:
         planned = ", or export with a smaller --max-tokens" if ENGINES[engine].planned_memory else ""
-        raise NotEnoughRoom(
+        raise NotEnoughSpace(
             f"a step with {batch} examples of up to {tokens} tokens needs about {needed / 1e6:,.0f} MB, and"
             f" {free / 1e6:,.0f} MB are free. Use a smaller --batch or shorter examples{planned}; --ignore-memory tries"
             " anyway."

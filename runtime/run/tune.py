@@ -51,7 +51,7 @@ def tune(
 
     With `resume` the run that is there goes on, to the same bits as if it had never stopped.
     Raises BadInput for a bad record, an example over the context, a step over the engine's bounds, a loss that is not
-    finite, or a path that holds a run (or, to resume, none, or another); NotEnoughRoom if memory will not suffice;
+    finite, or a path that holds a run (or, to resume, none, or another); NotEnoughSpace if memory will not suffice;
     Interrupted after Ctrl-C, all saved.
     """
     if job.train.hash == job.validation.hash:

@@ -17,7 +17,7 @@ from pocketzo.runtime.bundle.manifest import NAME as MANIFEST
 from pocketzo.runtime.bundle.tokenizer import NAME as TOKENIZER
 from pocketzo.runtime.engines.onnx import ONNX
 from pocketzo.runtime.engines.versions import older
-from pocketzo.runtime.errors import NotEnoughRoom, UsageError, bad_input
+from pocketzo.runtime.errors import NotEnoughSpace, UsageError, bad_input
 from pocketzo.runtime.system.files import written_atomically
 
 from . import phone_tokenizer
@@ -108,7 +108,7 @@ def package(
 ) -> Packaged:
     """Write the app `app` with `bundle` inside to `out`, signed with `key`, its engine for `abis` alone.
 
-    `advance` is told the bytes written. Raises NotEnoughRoom before anything is written if the disk will not take it,
+    `advance` is told the bytes written. Raises NotEnoughSpace before anything is written if the disk will not take it,
     BadInput if signing fails, DiskFull; nothing half-written is left.
     """
     require_tools("apksigner")
@@ -170,7 +170,7 @@ def _check_disk(app: Path, bundle: Bundle, out: Path) -> None:
     folder = next(p for p in out.absolute().parents if p.is_dir())
     needed, free = 2 * total_bytes(bundle, app), shutil.disk_usage(folder).free
     if needed > free:
-        raise NotEnoughRoom(
+        raise NotEnoughSpace(
             f"{out}: packaging needs about {needed / 1e6:,.0f} MB for a while, and {free / 1e6:,.0f} MB are free there."
             " Free some space or choose another --out."
         )

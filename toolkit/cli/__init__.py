@@ -45,7 +45,7 @@ def _terminated(number: int, frame: object) -> NoReturn:
 
 
 def run(call: Callable[[], Any]) -> NoReturn:
-    """Call a command and leave: 0 done, 2 wrong usage, 3 bad input, 4 not enough room, 130 interrupted."""
+    """Call a command and leave: 0 done, 2 wrong usage, 3 bad input, 4 not enough memory or disk, 130 interrupted."""
     signal.signal(signal.SIGTERM, _terminated)
     try:
         prepare()

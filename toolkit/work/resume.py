@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pocketzo.runtime import __version__
-from pocketzo.runtime.errors import DiskFailed, DiskFull, Interrupted, NotEnoughRoom, PocketzoError, UsageError
+from pocketzo.runtime.errors import DiskFailed, DiskFull, Interrupted, NotEnoughSpace, PocketzoError, UsageError
 from pocketzo.runtime.system.files import disk_errors
 
 from ..plan import Plan
@@ -50,7 +50,7 @@ def kept_if_stopped(out: Path, work: WorkFolder) -> Iterator[WorkFolder]:
             raise Interrupted(f"interrupted. {go_on}") from None
         except DiskFull as e:
             raise DiskFull(f"{out}: the disk is full. Free some space. {go_on}") from e
-        except (DiskFailed, NotEnoughRoom, UsageError) as e:
+        except (DiskFailed, NotEnoughSpace, UsageError) as e:
             raise type(e)(f"{str(e).removesuffix('.')}. {go_on}") from e
         except PocketzoError:
             work.remove()

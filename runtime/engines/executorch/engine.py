@@ -15,7 +15,7 @@ import numpy as np
 
 from ...bundle import Bundle
 from ...bundle.manifest import Tensor
-from ...errors import NotEnoughRoom, UsageError, bad_input
+from ...errors import NotEnoughSpace, UsageError, bad_input
 from ...examples import Batch, Forward, check_range
 from ...limits.bounds import check_bounds, pass_sizes
 from ..child import Child, Ended
@@ -29,7 +29,7 @@ SCALAR_TYPES = {4: "int64", 6: "float32"}
 """numbers of ExecuTorch's ScalarType, of the types in a step graph"""
 MEMORY = ("bad_alloc", "allocate", "out of memory", "MemoryError", "failed to map", "error: 0x21", "error: 0x31")
 """what an error says if memory ran out; the numbers are MemoryAllocationFailed and that of a delegate"""
-ROOM = "Free some memory, or use a smaller --batch or shorter examples."
+FREE = "Free some memory, or use a smaller --batch or shorter examples."
 NOISE = "[cpuinfo_utils.cpp"
 """begins lines that ExecuTorch writes for every file on some processors"""
 FRAME = 1 << 16
@@ -43,7 +43,7 @@ class ExecuTorchEngine:
 
     def __init__(self, bundle: Bundle, threads: int = 0) -> None:
         """Raises UsageError if ExecuTorch is not installed, BadInput if it is older than the graph needs, refuses the
-        graph, or holds it to be another than the manifest says; NotEnoughRoom if there is no memory to load it.
+        graph, or holds it to be another than the manifest says; NotEnoughSpace if there is no memory to load it.
         """
         graph = bundle.graph(self.name)
         self.version = _installed()
@@ -57,8 +57,9 @@ class ExecuTorchEngine:
     def forward(self, batch: Batch, values: np.ndarray) -> Forward:
         """Pass the batch, one for every row of `values` [P,K], through the graph.
 
-        Raises BadInput if the pass is over the graph's bounds, or if ExecuTorch cannot run it or crashes; NotEnoughRoom
-        if memory ran out. After a crash, or a pass that was broken off, the next one starts another child.
+        Raises BadInput if the pass is over the graph's bounds, or if ExecuTorch cannot run it or crashes;
+        NotEnoughSpace if memory ran out. After a crash, or a pass that was broken off, the next one starts another
+        child.
         """
         check_range(batch, self._vocabulary)
         check_bounds(self.bounds, pass_sizes(batch, len(values)), f"{self._path}: a pass")
@@ -87,7 +88,7 @@ class ExecuTorchEngine:
         try:
             child = Child(CHILD, [str(self._path.absolute()), str(self._threads)])
         except OSError as e:
-            raise NotEnoughRoom(f"--engine {EXECUTORCH.name}: no process can be started ({e.strerror}). {ROOM}") from e
+            raise NotEnoughSpace(f"--engine {EXECUTORCH.name}: no process can be started ({e.strerror}). {FREE}") from e
         try:
             description = child.receive(FRAME)
             self._check_answer(description, child, "loading it")
@@ -142,15 +143,15 @@ class ExecuTorchEngine:
 
     def _gone(self, end: Ended, doing: str) -> NoReturn:
         if end.signal == "SIGKILL":
-            raise NotEnoughRoom(
+            raise NotEnoughSpace(
                 f"{self._path}: ExecuTorch was ended by SIGKILL at {doing}, which is what a system does that runs out"
-                f" of memory. {ROOM}"
+                f" of memory. {FREE}"
             ) from end
         self._failed(f"{end.how} at {doing} ({_told('', end.log) or 'no message'})", end.log)
 
     def _failed(self, what: str, text: str) -> NoReturn:
         if _no_memory(text):
-            raise NotEnoughRoom(f"{self._path}: ExecuTorch {what}: it could not allocate the memory. {ROOM}")
+            raise NotEnoughSpace(f"{self._path}: ExecuTorch {what}: it could not allocate the memory. {FREE}")
         bad_input(self._path, f"ExecuTorch {what}", FIX)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 
 from ...bundle import Bundle
-from ...errors import NotEnoughRoom, bad_input
+from ...errors import NotEnoughSpace, bad_input
 from ...examples import Batch, Forward, check_range
 from ...system.names import valid_name
 from ..versions import check_version
@@ -73,7 +73,7 @@ class OnnxEngine:
             return Forward(*self._session.run(list(Forward._fields), feeds))
         except Exception as e:  # onnxruntime's exceptions share no base class
             if "allocate" in str(e):
-                raise NotEnoughRoom(
+                raise NotEnoughSpace(
                     f"ONNX Runtime could not allocate the memory for {batch.input_ids.shape[0]} examples of"
                     f" {batch.input_ids.shape[1]} tokens. Use a smaller --batch or shorter examples."
                 ) from e

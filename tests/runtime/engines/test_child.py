@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from pocketzo.runtime.engines.child import LOG
 from pocketzo.runtime.engines.executorch import engine as executorch
-from pocketzo.runtime.errors import BadInput, NotEnoughRoom, UsageError
+from pocketzo.runtime.errors import BadInput, NotEnoughSpace, UsageError
 
 from ...conftest import ROOT
 from . import stub_child as stub
@@ -78,8 +78,8 @@ def test_what_is_printed_is_no_message(engine):
         (stub.ABORT, BadInput, ["was ended by SIGABRT at running it", "the last words", "export it again"]),
         (stub.TORN, BadInput, ["was ended by SIGSEGV at running it", "export it again"]),
         (stub.LEAVE, BadInput, ["ended with exit code 7 at running it", "export it again"]),
-        (stub.KILLED, NotEnoughRoom, ["was ended by SIGKILL at running it", "smaller --batch"]),
-        (stub.NO_MEMORY, NotEnoughRoom, ["could not allocate", "smaller --batch"]),
+        (stub.KILLED, NotEnoughSpace, ["was ended by SIGKILL at running it", "smaller --batch"]),
+        (stub.NO_MEMORY, NotEnoughSpace, ["could not allocate", "smaller --batch"]),
         (stub.OTHER_SHAPES, BadInput, ["[[1, 3, 4], [1, 3, 2, 64]], expected [[2, 3, 4], [2, 3, 2, 64]]"]),
         (stub.NO_MESSAGE, BadInput, ["gave what is no answer at running it", "export it again"]),
     ],
@@ -108,14 +108,14 @@ def test_a_folder_that_the_user_is_in_stands_for_no_library(tmp_path, monkeypatc
 
 def test_no_process_can_be_started(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "executable", str(tmp_path / "none"))
-    with pytest.raises(NotEnoughRoom, match="no process can be started"):
+    with pytest.raises(NotEnoughSpace, match="no process can be started"):
         executorch.ExecuTorchEngine(tiny.bundle(tmp_path))
 
 
 def test_killed_between_passes(engine):
     ask(engine, stub.FINE)
     os.kill(engine._child.pid, signal.SIGKILL)
-    with pytest.raises(NotEnoughRoom, match="SIGKILL"):
+    with pytest.raises(NotEnoughSpace, match="SIGKILL"):
         ask(engine, stub.FINE)
     assert ask(engine, stub.FINE)
 
@@ -170,7 +170,7 @@ def test_children_leave_no_file_open(tmp_path, monkeypatch):
             ask(engine, what)
     engine.close()
     monkeypatch.setattr(sys, "executable", str(tmp_path / "none"))
-    with pytest.raises(NotEnoughRoom):
+    with pytest.raises(NotEnoughSpace):
         executorch.ExecuTorchEngine(tiny.bundle(tmp_path))
     assert open_files() == before
 

@@ -12,7 +12,7 @@ import org.pocketzo.runtime.bundle.Bundle;
 import org.pocketzo.runtime.bundle.Manifest;
 import org.pocketzo.runtime.bundle.ManifestReader;
 import org.pocketzo.runtime.errors.BadInput;
-import org.pocketzo.runtime.errors.NotEnoughRoom;
+import org.pocketzo.runtime.errors.NotEnoughSpace;
 import org.pocketzo.runtime.system.Files;
 
 /**
@@ -40,11 +40,11 @@ public final class BundleCopy {
   /**
    * Copies the bundle unless it is there. It appears under its name when all of it is on the disk.
    *
-   * @throws NotEnoughRoom before anything is written, if storage does not suffice
+   * @throws NotEnoughSpace before anything is written, if storage does not suffice
    * @throws BadInput if the app is damaged or storage fills up; nothing half-copied is left
    */
   static void copy(AssetManager assets, Workspace workspace, Bundle.Progress progress)
-      throws BadInput, NotEnoughRoom {
+      throws BadInput, NotEnoughSpace {
     Path bundle = workspace.bundle();
     if (java.nio.file.Files.isDirectory(bundle)) {
       return;
@@ -65,7 +65,7 @@ public final class BundleCopy {
       if (!part.toFile().renameTo(bundle.toFile())) {
         throw BadInput.of(bundle, "cannot be written", "Restart the phone and try again");
       }
-    } catch (BadInput | NotEnoughRoom | RuntimeException e) {
+    } catch (BadInput | NotEnoughSpace | RuntimeException e) {
       delete(part.toFile());
       throw e;
     }
@@ -79,10 +79,10 @@ public final class BundleCopy {
     }
   }
 
-  private static void checkRoom(Path root, long needed) throws NotEnoughRoom {
+  private static void checkRoom(Path root, long needed) throws NotEnoughSpace {
     long free = root.toFile().getUsableSpace();
     if (free < needed) {
-      throw new NotEnoughRoom("the model needs " + needed / 1_000_000 + " MB of storage, and " + free / 1_000_000
+      throw new NotEnoughSpace("the model needs " + needed / 1_000_000 + " MB of storage, and " + free / 1_000_000
           + " MB are free. Free some and open the app again.");
     }
   }

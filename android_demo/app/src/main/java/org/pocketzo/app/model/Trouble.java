@@ -2,7 +2,7 @@ package org.pocketzo.app.model;
 
 import org.pocketzo.app.R;
 import org.pocketzo.runtime.errors.DiskFull;
-import org.pocketzo.runtime.errors.NotEnoughRoom;
+import org.pocketzo.runtime.errors.NotEnoughSpace;
 import org.pocketzo.runtime.errors.OldEngine;
 
 /**
@@ -18,7 +18,7 @@ public record Trouble(int title, int advice, String details) {
     if (error instanceof DiskFull) {
       return new Trouble(R.string.trouble_disk, R.string.trouble_disk_advice, said);
     }
-    if (error instanceof NotEnoughRoom || error instanceof OutOfMemoryError) {
+    if (error instanceof NotEnoughSpace || error instanceof OutOfMemoryError) {
       return new Trouble(R.string.trouble_memory, R.string.trouble_memory_advice, said);
     }
     if (error instanceof OldEngine) {

@@ -34,7 +34,7 @@ public final class Engines {
    *
    * @throws UsageError if the engine is not known
    * @throws org.pocketzo.runtime.errors.BadInput if it cannot run this graph
-   * @throws org.pocketzo.runtime.errors.NotEnoughRoom if memory does not suffice for the weights
+   * @throws org.pocketzo.runtime.errors.NotEnoughSpace if memory does not suffice for the weights
    */
   public static Engine open(String name, Bundle bundle, int threads) throws PocketzoException {
     Opener opener = OPENERS.get(name);

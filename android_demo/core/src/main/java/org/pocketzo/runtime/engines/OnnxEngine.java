@@ -25,7 +25,7 @@ import org.pocketzo.runtime.bundle.Bundle;
 import org.pocketzo.runtime.bundle.Manifest;
 import org.pocketzo.runtime.bundle.OnnxReferences;
 import org.pocketzo.runtime.errors.BadInput;
-import org.pocketzo.runtime.errors.NotEnoughRoom;
+import org.pocketzo.runtime.errors.NotEnoughSpace;
 import org.pocketzo.runtime.errors.OldEngine;
 import org.pocketzo.runtime.errors.PocketzoException;
 
@@ -51,7 +51,7 @@ public final class OnnxEngine implements Engine {
    * {@code threads} 0 leaves their number to the engine.
    *
    * @throws BadInput if ONNX Runtime is older than the graph needs, cannot be loaded here, or refuses the graph
-   * @throws NotEnoughRoom if memory does not suffice for the weights
+   * @throws NotEnoughSpace if memory does not suffice for the weights
    */
   public OnnxEngine(Bundle bundle, int threads, boolean spinning) throws PocketzoException {
     Manifest.Graph graph = bundle.graph(NAME);
@@ -131,7 +131,7 @@ public final class OnnxEngine implements Engine {
 
   private PocketzoException refused(OrtException e) {
     if (isOutOfMemory(e)) {
-      return new NotEnoughRoom(
+      return new NotEnoughSpace(
           graphFile + ": ONNX Runtime could not allocate the memory for the weights. Close other apps or use a smaller"
               + " model.");
     }
@@ -231,8 +231,8 @@ public final class OnnxEngine implements Engine {
     }
   }
 
-  private static NotEnoughRoom tooLarge(Batch batch) {
-    return new NotEnoughRoom(
+  private static NotEnoughSpace tooLarge(Batch batch) {
+    return new NotEnoughSpace(
         "ONNX Runtime could not allocate the memory for " + batch.inputIds().length + " examples of "
             + batch.inputIds()[0].length + " tokens. Use a smaller --batch or shorter examples.");
   }

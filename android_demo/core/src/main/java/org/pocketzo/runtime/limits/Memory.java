@@ -11,7 +11,7 @@ import java.util.Locale;
 import org.pocketzo.runtime.Example;
 import org.pocketzo.runtime.TuneConfig;
 import org.pocketzo.runtime.bundle.Manifest;
-import org.pocketzo.runtime.errors.NotEnoughRoom;
+import org.pocketzo.runtime.errors.NotEnoughSpace;
 
 /** What a run will need: an estimate from the manifest, for those who choose a device and for a check before a run. */
 public final class Memory {
@@ -131,13 +131,13 @@ public final class Memory {
   }
 
   /** As {@link #check(Manifest, List, TuneConfig, Available)}, with what the system says is free. */
-  public static void check(Manifest manifest, List<Example> examples, TuneConfig config) throws NotEnoughRoom {
+  public static void check(Manifest manifest, List<Example> examples, TuneConfig config) throws NotEnoughSpace {
     check(manifest, examples, config, Memory::availableBytes);
   }
 
-  /** Throws NotEnoughRoom if a run on {@code examples} would need more memory than there is. */
+  /** Throws NotEnoughSpace if a run on {@code examples} would need more memory than there is. */
   public static void check(Manifest manifest, List<Example> examples, TuneConfig config, Available available)
-      throws NotEnoughRoom {
+      throws NotEnoughSpace {
     int tokens = 1;
     int scored = 1;
     for (Example example : examples) {
@@ -152,7 +152,7 @@ public final class Memory {
     }
     long free = available.bytes();
     if (free >= 0 && needed > free) {
-      throw new NotEnoughRoom(
+      throw new NotEnoughSpace(
           "a step with " + batch + " examples of up to " + tokens + " tokens needs about " + megabytes(needed)
               + " MB, and " + megabytes(free)
               + " MB are free. Use a smaller --batch or shorter examples; --ignore-memory tries anyway.");

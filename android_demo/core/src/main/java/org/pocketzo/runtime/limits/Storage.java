@@ -4,7 +4,7 @@ import java.io.File;
 import java.nio.file.Path;
 import org.pocketzo.runtime.TuneConfig;
 import org.pocketzo.runtime.bundle.Manifest;
-import org.pocketzo.runtime.errors.NotEnoughRoom;
+import org.pocketzo.runtime.errors.NotEnoughSpace;
 
 /** The disk that a run will fill, checked before it starts. */
 public final class Storage {
@@ -39,11 +39,11 @@ public final class Storage {
     return -1;
   }
 
-  /** Throws NotEnoughRoom if {@code needed} bytes do not fit below {@code folder}. */
-  public static void check(Path folder, long needed, Free free) throws NotEnoughRoom {
+  /** Throws NotEnoughSpace if {@code needed} bytes do not fit below {@code folder}. */
+  public static void check(Path folder, long needed, Free free) throws NotEnoughSpace {
     long left = free.bytes(folder);
     if (left >= 0 && needed > left) {
-      throw new NotEnoughRoom(
+      throw new NotEnoughSpace(
           folder + ": a run writes up to " + Memory.megabytes(needed) + " MB, and " + Memory.megabytes(left)
               + " MB are free. Free some space or choose another disk.");
     }

@@ -64,7 +64,7 @@ public final class Tune {
    *
    * @throws BadInput for a bad record, an example over the context, a loss that is not finite, or a path that holds a
    *     run (or, to resume, none, or another)
-   * @throws org.pocketzo.runtime.errors.NotEnoughRoom if memory will not suffice
+   * @throws org.pocketzo.runtime.errors.NotEnoughSpace if memory will not suffice
    * @throws org.pocketzo.runtime.errors.Interrupted on request, all saved
    */
   public static Result tune(Job job, TuneConfig config, Start start, Watcher watcher, Request request)

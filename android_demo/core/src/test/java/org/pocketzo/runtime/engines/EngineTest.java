@@ -21,7 +21,7 @@ import org.pocketzo.runtime.bundle.Bundle;
 import org.pocketzo.runtime.bundle.Manifest;
 import org.pocketzo.runtime.bundle.Verify;
 import org.pocketzo.runtime.errors.BadInput;
-import org.pocketzo.runtime.errors.NotEnoughRoom;
+import org.pocketzo.runtime.errors.NotEnoughSpace;
 import org.pocketzo.runtime.errors.UsageError;
 import org.pocketzo.runtime.run.FedEngine;
 
@@ -93,7 +93,7 @@ class EngineTest {
   }
 
   @Test
-  void aPassThatNoMemoryHoldsIsNotEnoughRoomAndTheEngineGoesOn() throws Exception {
+  void aPassThatNoMemoryHoldsIsNotEnoughSpaceAndTheEngineGoesOn() throws Exception {
     Bundle bundle = Jobs.bundle();
     float[] values = bundle.initialValues();
     try (Engine engine = Engines.open("onnx", bundle, 1)) {
@@ -103,7 +103,7 @@ class EngineTest {
       float[][] many = new float[1 + (int) (Integer.MAX_VALUE / 4L / values.length)][];
       Arrays.fill(many, values);
       Batch batch = Examples.collate(Collections.singletonList(example), words);
-      String said = assertThrows(NotEnoughRoom.class, () -> engine.forward(batch, many)).getMessage();
+      String said = assertThrows(NotEnoughSpace.class, () -> engine.forward(batch, many)).getMessage();
       assertTrue(said.contains("1 examples of 3 tokens") && said.contains("smaller --batch"), said);
       assertEquals(2, engine.forward(batch, new float[][] {values}).nll()[0][0].length);
     }

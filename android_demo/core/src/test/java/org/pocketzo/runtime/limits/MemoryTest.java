@@ -17,7 +17,7 @@ import org.pocketzo.runtime.Fixtures;
 import org.pocketzo.runtime.TuneConfig;
 import org.pocketzo.runtime.bundle.Manifest;
 import org.pocketzo.runtime.bundle.ManifestReader;
-import org.pocketzo.runtime.errors.NotEnoughRoom;
+import org.pocketzo.runtime.errors.NotEnoughSpace;
 import org.pocketzo.runtime.run.RunFolder;
 
 class MemoryTest {
@@ -51,7 +51,7 @@ class MemoryTest {
     long needed = Memory.estimate(manifest, 1, 3, 1, 1).total() + Memory.headBytes(manifest, 1, 2);
     Memory.check(manifest, examples, config, () -> needed);
     String said = assertThrows(
-        NotEnoughRoom.class, () -> Memory.check(manifest, examples, config, () -> needed - 1)).getMessage();
+        NotEnoughSpace.class, () -> Memory.check(manifest, examples, config, () -> needed - 1)).getMessage();
     assertTrue(said.startsWith("a step with 1 examples of up to 3 tokens needs about "), said);
   }
 
@@ -92,7 +92,7 @@ class MemoryTest {
     assertTrue(written < estimate && estimate < 2 * written, written + " of " + estimate);
     Storage.check(run, estimate, folder -> estimate);
     Storage.check(run, estimate, folder -> -1);
-    assertThrows(NotEnoughRoom.class, () -> Storage.check(run, estimate, folder -> estimate - 1));
+    assertThrows(NotEnoughSpace.class, () -> Storage.check(run, estimate, folder -> estimate - 1));
     assertTrue(Storage.freeBytes(run.resolve("not/there")) > 0);
   }
 

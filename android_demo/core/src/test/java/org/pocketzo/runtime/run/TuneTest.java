@@ -21,7 +21,7 @@ import org.pocketzo.runtime.bundle.Manifest;
 import org.pocketzo.runtime.bundle.ManifestReader;
 import org.pocketzo.runtime.engines.Engines;
 import org.pocketzo.runtime.errors.BadInput;
-import org.pocketzo.runtime.errors.NotEnoughRoom;
+import org.pocketzo.runtime.errors.NotEnoughSpace;
 import org.pocketzo.runtime.errors.PocketzoException;
 import org.pocketzo.runtime.errors.UsageError;
 
@@ -128,7 +128,7 @@ class TuneTest {
       new Tune.Start(false, false, () -> 50_000_000, folder -> -1),
       new Tune.Start(false, false, () -> -1, folder -> 1000)
     }) {
-      NotEnoughRoom error = assertThrows(NotEnoughRoom.class, () -> tune(job, start));
+      NotEnoughSpace error = assertThrows(NotEnoughSpace.class, () -> tune(job, start));
       assertEquals(4, error.exitCode());
       assertTrue(error.getMessage().contains("MB are free"), error.getMessage());
       assertFalse(Files.exists(job.path()));

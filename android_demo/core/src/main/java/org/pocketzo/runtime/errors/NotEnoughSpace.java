@@ -1,10 +1,10 @@
 package org.pocketzo.runtime.errors;
 
 /** Memory or disk that will not suffice, found before the work starts. */
-public final class NotEnoughRoom extends PocketzoException {
+public final class NotEnoughSpace extends PocketzoException {
   private static final long serialVersionUID = 1L;
 
-  public NotEnoughRoom(String message) {
+  public NotEnoughSpace(String message) {
     super(4, message, null);
   }
 }
