@@ -125,7 +125,7 @@ final class Progress implements Watcher {
   }
 
   @Override
-  public void passing(Pass what, int examples) {
+  public void passStarted(Pass what, int examples) {
     change(() -> {
       activity = what == Pass.EVALUATION ? RunState.Activity.EVALUATING : RunState.Activity.FITTING;
       done = 0;
@@ -135,7 +135,7 @@ final class Progress implements Watcher {
   }
 
   @Override
-  public void passedBatch(int examples, long tokens) {
+  public void batchDone(int examples, long tokens) {
     change(() -> {
       passed += examples;
       done = toPass == 0 ? 1 : (double) passed / toPass;

@@ -67,7 +67,7 @@ final class TuneBars implements Watcher, AutoCloseable {
   }
 
   @Override
-  public void passing(Pass what, int count) {
+  public void passStarted(Pass what, int count) {
     pass = what == Pass.EVALUATION ? "evaluating" : "label head";
     passed = 0;
     examples = count;
@@ -75,7 +75,7 @@ final class TuneBars implements Watcher, AutoCloseable {
   }
 
   @Override
-  public void passedBatch(int count, long tokens) {
+  public void batchDone(int count, long tokens) {
     passed += count;
     bar.draw(pass, passed, examples, "");
   }

@@ -45,7 +45,7 @@ final class Checker {
     if (!job.task().labels().isEmpty() && config.headExamples() > 0 && progress.headStep() != step) {
       fitHead(progress, config);
     }
-    if (!progress.evaluatedNow()) {
+    if (!progress.stateEvaluated()) {
       evaluate(progress);
     }
   }
@@ -53,18 +53,18 @@ final class Checker {
   private void fitHead(Replayed progress, TuneConfig config) throws PocketzoException {
     int step = progress.state().step();
     List<Example> chosen = Batches.chosen(train, FitHead.headIndices(config, train.size()));
-    watcher.passing(Watcher.Pass.LABEL_HEAD, chosen.size());
+    watcher.passStarted(Watcher.Pass.LABEL_HEAD, chosen.size());
     float[] values = progress.state().tuned().values();
     LabelHead head = FitHead.fittedHead(job.engine(), job.task(), chosen, values, this::batchDone, this::iterated);
     folder.writer().labelHead(step, head);
     folder.flush();
-    progress.withHead(head);
+    progress.fittedHead(head);
     watcher.fittedHead(step, chosen.size());
   }
 
   private void evaluate(Replayed progress) throws PocketzoException {
     State state = progress.state();
-    watcher.passing(Watcher.Pass.EVALUATION, heldOut.size());
+    watcher.passStarted(Watcher.Pass.EVALUATION, heldOut.size());
     Evaluation evaluation = Evaluate.evaluate(job.engine(), job.task(), heldOut, state.tuned(), this::batchDone);
     folder.writer().evaluation(state.step(), evaluation);
     folder.flush();
@@ -75,7 +75,7 @@ final class Checker {
   }
 
   private void batchDone(int examples, long tokens) throws PocketzoException {
-    watcher.passedBatch(examples, tokens);
+    watcher.batchDone(examples, tokens);
     request.check();
   }
 

@@ -21,10 +21,10 @@ public interface Watcher {
   default void stepped(Step step) {}
 
   /** Before a pass over so many examples. */
-  default void passing(Pass what, int examples) {}
+  default void passStarted(Pass what, int examples) {}
 
   /** After each batch of such a pass. */
-  default void passedBatch(int examples, long tokens) {}
+  default void batchDone(int examples, long tokens) {}
 
   /** After each iteration of the fit that follows the passes for a label head; with wide models it takes minutes. */
   default void fittingHead(int done, int all) {}

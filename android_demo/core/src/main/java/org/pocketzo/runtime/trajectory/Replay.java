@@ -66,7 +66,7 @@ public final class Replay {
       if (line.evaluation() != null) {
         replayed.evaluated(line.evaluation());
       } else if (line.labelHead() != null) {
-        replayed.withHead(line.labelHead());
+        replayed.fittedHead(line.labelHead());
       } else {
         State state = replayed.state();
         int count = state.tuned().values().length;

@@ -21,7 +21,7 @@ public final class Replayed {
   private Evaluation best;
   private int bestStep;
   private Tuned bestTuned;
-  private boolean evaluatedNow;
+  private boolean stateEvaluated;
   private int headStep = -1;
 
   Replayed(Header header, State state) {
@@ -57,8 +57,8 @@ public final class Replayed {
   }
 
   /** Whether the present state was evaluated. */
-  public boolean evaluatedNow() {
-    return evaluatedNow;
+  public boolean stateEvaluated() {
+    return stateEvaluated;
   }
 
   /** After which step the label head was fitted, -1 without one. */
@@ -69,13 +69,13 @@ public final class Replayed {
   /** Goes on with the state after another step. */
   public void stepped(State next) {
     state = next;
-    evaluatedNow = false;
+    stateEvaluated = false;
   }
 
   /** Adds an evaluation of the present state; true if it is the best so far, whose values are then kept. */
   public boolean evaluated(Evaluation evaluation) {
     evaluations.add(new Evaluated(state.step(), evaluation));
-    evaluatedNow = true;
+    stateEvaluated = true;
     if (best != null && !evaluation.betterThan(best)) {
       return false;
     }
@@ -86,9 +86,9 @@ public final class Replayed {
   }
 
   /** Scores with {@code head} from here on. */
-  public void withHead(LabelHead head) {
+  public void fittedHead(LabelHead head) {
     state = new State(state.tuned().with(head), state.meanSquare(), state.startWeight(), state.step());
     headStep = state.step();
-    evaluatedNow = false;
+    stateEvaluated = false;
   }
 }

@@ -74,12 +74,12 @@ class FedRunTest {
       }
 
       @Override
-      public void passing(Pass what, int examples) {
+      public void passStarted(Pass what, int examples) {
         told.add(what + " of " + examples);
       }
 
       @Override
-      public void passedBatch(int examples, long tokens) {
+      public void batchDone(int examples, long tokens) {
         told.add("passed " + examples);
       }
 
