@@ -29,7 +29,7 @@ from learners import Adam, Mezo, Setting
 from plain_graphs import in_fp32, without_side_channels
 from pocketzo.export.model.reference import torch_nll
 from pocketzo.runtime.bundle import Bundle
-from pocketzo.runtime.engines import ENGINES, Engine
+from pocketzo.runtime.engines import Engine
 from pocketzo.runtime.engines.executorch.engine import ExecuTorchEngine
 from pocketzo.runtime.engines.onnx.engine import OnnxEngine
 from pocketzo.runtime.examples import Batch
@@ -188,7 +188,7 @@ def measured(model: Path, names: list[str], engines: list[str], folder: Path) ->
             bundles_of(model, scope, level, *more) if both else (bundle_of(model, scope, level, *more), None)
         )
         bundles.append(bundle)
-        if "onnx" in engines:
+        if OnnxEngine.name in engines:
             passes = _passes(
                 lambda b: OnnxEngine(b, spinning=False), name, bundle, without_side_channels(bundle, folder)
             )
@@ -253,7 +253,8 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--shapes", nargs="+", default=SHAPES, help="B x T")
-    parser.add_argument("--engines", nargs="+", choices=list(ENGINES), default=[OnnxEngine.name])
+    names = [OnnxEngine.name, ExecuTorchEngine.name]
+    parser.add_argument("--engines", nargs="+", choices=names, default=names[:1])
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--quick", action="store_true", help="two shapes, three rounds, two variants, no torch")
     options = parser.parse_args()

@@ -10,10 +10,13 @@ import shlex
 import tokenize
 import tomllib
 from collections.abc import Iterator
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pocketzo.runtime.engines import ENGINES
+from pocketzo.toolkit.config import ExportConfig
 from typer.main import get_command
 
 ROOT = Path(__file__).parent.parent
@@ -66,6 +69,10 @@ def words_of(line: str) -> list[str]:
     return [words[0].removeprefix(".venv/bin/"), *words[1:]] if words else []
 
 
+CHOICES = {f.name: f.metadata["choices"] for f in fields(ExportConfig) if "choices" in f.metadata} | {"engine": ENGINES}
+"""of options: the words that one takes"""
+
+
 class Interface:
     """What a command takes: its options, each with the choices of its values, and how many arguments."""
 
@@ -113,8 +120,8 @@ def pocketzo() -> dict[str, Interface]:
         made[name].options["--help"] = (0, None, False)
         for parameter in command.params:
             if parameter.param_type_name == "option":
-                choices = getattr(parameter.bare_type, "__members__", None)
-                kind = (0 if parameter.is_flag else 1, choices and list(choices), parameter.required)
+                choices = CHOICES.get(parameter.name)
+                kind = (0 if parameter.is_flag else 1, choices and list(map(str, choices)), parameter.required)
                 made[name].options.update({option: kind for option in parameter.opts})
     optimum = made["optimum-cli export pocketzo"] = Interface("optimum-cli export pocketzo", 1)
     optimum.options = {**made["export"].options, "--model": (1, None, True)}

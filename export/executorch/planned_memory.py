@@ -1,6 +1,6 @@
 """The memory of an ExecuTorch program, planned when it is exported: how large each tensor may become.
 
-A program with bounds of 16 perturbations, 256 examples and 512 tokens each would have room for two million tokens.
+A program with bounds of 16 perturbations, 256 examples and 512 tokens each would plan memory for two million tokens.
 What limits memory is the product, so tensors are planned for the largest of a few passes at the limit of `tokens`.
 """
 

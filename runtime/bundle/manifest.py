@@ -16,6 +16,8 @@ from ..system.files import open_regular, parse_json
 
 SCHEMA: Literal[1] = 1
 NAME = "manifest.json"
+UNION_PARTS = ("constrained-str", "constrained-int")
+"""what pydantic adds to the place of an error in a field of two types"""
 SEAL_BEGIN, SEAL_END = b',\n  "seal": "', b'"\n}\n'
 MANIFEST_LIMIT = 1 << 26
 """bytes; a manifest takes about 250 a layer"""
@@ -262,10 +264,9 @@ def read_manifest(directory: Path) -> Manifest:
         manifest = Manifest.model_validate(content)
     except ValidationError as e:
         first = e.errors()[0]
-        # Of a field that may be of two types pydantic also says which of them it tried.
-        parts = [str(part) for part in first["loc"] if not str(part).startswith("constrained-")]
+        parts = [str(part) for part in first["loc"] if part not in UNION_PARTS]
         where = ".".join(parts) or "the top level"
-        bad_input(path, f"field {where}: {first['msg']}", "Export the bundle again")
+        bad_input(path, f"field {where}: {first['msg'].removeprefix('Value error, ')}", "Export the bundle again")
     _check_layout(path, manifest.values)
     _check_eps(path, manifest)
     return manifest

@@ -15,7 +15,10 @@ from .onnx import ONNX
 if TYPE_CHECKING:
     from ..bundle import Bundle
 
-ENGINES: dict[str, Description] = {engine.name: engine for engine in (ONNX, EXECUTORCH)}
+ENGINES: dict[str, Description] = {
+    ONNX.name: ONNX,
+    EXECUTORCH.name: EXECUTORCH,
+}
 """by name; the first is the one that is taken where none is named"""
 DEFAULT = next(iter(ENGINES))
 

@@ -94,9 +94,10 @@ def check_memory(manifest: Manifest, examples: Sequence[Example], config: TuneCo
     if examples[0].answer is not None:
         needed += head_bytes(manifest, min(config.head_examples, len(examples)), len(examples[0].targets))
     if free is not None and needed > free:
-        planned = ", or export with a smaller --max-tokens" if ENGINES[engine].planned_memory else ""
+        planned = engine in ENGINES and ENGINES[engine].planned_memory
+        smaller = ", or export with a smaller --max-tokens" if planned else ""
         raise NotEnoughSpace(
             f"a step with {batch} examples of up to {tokens} tokens needs about {needed / 1e6:,.0f} MB, and"
-            f" {free / 1e6:,.0f} MB are free. Use a smaller --batch or shorter examples{planned}; --ignore-memory tries"
+            f" {free / 1e6:,.0f} MB are free. Use a smaller --batch or shorter examples{smaller}; --ignore-memory tries"
             " anyway."
         )

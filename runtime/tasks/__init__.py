@@ -51,7 +51,10 @@ class Task(Protocol):
         """From nll [B,L]: the loss of each example [B], and whether each is right (or None)."""
 
 
-KINDS: dict[str, type[Task]] = {kind.kind: kind for kind in (Classify, Complete)}
+KINDS: dict[str, type[Task]] = {
+    Classify.kind: Classify,
+    Complete.kind: Complete,
+}
 """every kind of task, by the name that task files have for it"""
 
 

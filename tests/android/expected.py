@@ -16,10 +16,11 @@ from typing import Any
 from pocketzo.runtime.bundle import Bundle
 from pocketzo.runtime.bundle.tokenizer import Tokenizer
 from pocketzo.runtime.config import TuneConfig
+from pocketzo.runtime.engines import ENGINES
 from pocketzo.runtime.errors import PocketzoError
 from pocketzo.runtime.limits.memory import estimate, head_bytes
 from pocketzo.runtime.system.files import parse_json
-from pocketzo.runtime.tasks import make_task
+from pocketzo.runtime.tasks import KINDS, make_task
 from pocketzo.runtime.tasks.data import Record, read_data
 from pocketzo.runtime.trajectory.replay import replay
 
@@ -98,6 +99,8 @@ def write(bundle: Bundle, out: Path) -> None:
     write_table(folder / "config.json", [settings(changes, bundle) for changes in SETTINGS])
     write_table(folder / "memory.json", memory(bundle))
     write_table(folder / "data.json", [data(content, folder) for content in LINES])
+    write_table(folder / "kinds.json", {name: list(kind.keys) for name, kind in KINDS.items()})
+    write_table(folder / "engines.json", list(ENGINES))
     write_table(folder / "examples.json", [examples(bundle, definition) for definition in TASKS])
     write_table(
         folder / "states.json", {name: state(bundle, out / name) for name in ("run", "complete-run", "scalars")}

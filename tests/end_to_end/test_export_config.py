@@ -134,7 +134,8 @@ def test_rules_are_those_of_the_table(monkeypatch):
     monkeypatch.setitem(ENGINES, "fourth", replace(ENGINES["onnx"], name="fourth", planned_memory=True))
     assert ExportConfig(engines=("third",)).resolved().accuracy_level == 1
     assert ExportConfig(engines=("fourth",), max_tokens=512).max_tokens == 512
-    words = r"--accuracy-level 4 goes with --engine onnx or executorch or fourth: activations are fp32 \(1\) in third\."
+    theirs = " or ".join(name for name, engine in ENGINES.items() if 4 in engine.accuracy_levels)
+    words = rf"--accuracy-level 4 goes with --engine {theirs}: activations are fp32 \(1\) in third\."
     with pytest.raises(UsageError, match=words):
         ExportConfig(engines=("third",), accuracy_level=4)
 

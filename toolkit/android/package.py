@@ -86,7 +86,7 @@ def check_bundle(bundle: Bundle) -> None:
         bad_input(
             bundle.directory,
             f"has no graph for {ONNX.title}, which the app runs (it has: {held})",
-            "Export it with --engine onnx, alone or beside another",
+            f"Export it with --engine {ENGINE}, alone or beside another",
         )
     graph = bundle.graph(ENGINE)
     needs = f"needs {ONNX.title} {graph.minimum_engine_version}, and the app has {ENGINE_VERSION}"

@@ -66,7 +66,8 @@ FIX = "Ask for the model's support; without that key the bundle would compute so
 def check_configuration(config: Mapping[str, Any], where: Path) -> None:
     """Raises BadInput, naming the key, for what the step graph would leave out. A null is as good as no key."""
     given = {key: value for key, value in config.items() if value is not None}
-    read = READ.union(*(family.keys for family in FAMILIES.values()))
+    family = FAMILIES.get(str(config.get("model_type")))
+    read = READ | (family.keys if family else set())
     for key, value in given.items():
         if ABOUT.search(key) and key not in read and not _changes_nothing(key, value):
             bad_input(where, f"its {key} ({_shown(value)}) is read by nothing here", FIX)

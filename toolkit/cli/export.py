@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pocketzo.runtime.engines import ENGINES
+from pocketzo.runtime.engines import DEFAULT, ENGINES
 
 from ..config import ExportConfig, Scope
 from .common import Debug, Json, first_process, percent, size
@@ -69,8 +69,11 @@ def export(
     definition = read_task(task) if task else None
     with needed("export needs the host packages", "pip install 'pocketzo[host]'"):
         import transformers  # noqa: F401  which is loaded only when it is used, and then piece by piece
+        from pocketzo.export.engines import load_writer
 
         from ..pipeline import export_bundle
+
+        load_writer(DEFAULT)  # what it needs is among the host packages
     from .progress import StageBars
 
     with StageBars(quiet=json or not first_process()) as stages, valid_name(checkpoint) as readable:

@@ -34,7 +34,7 @@ def prepare() -> None:
 
 @contextlib.contextmanager
 def output() -> Iterator[None]:
-    """Write on standard output inside; whoever stops reading has seen enough. Raises OutputFailed if it cannot be
+    """Write on standard output inside; a reader that stops early is no error. Raises OutputFailed if it cannot be
     written.
     """
     try:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pocketzo.runtime.engines import ENGINES
 
 from .common import Debug, Json
 from .streams import print_json, say
@@ -18,7 +19,7 @@ EXAMPLES = """Examples:\n
 def verify(
     bundle: Annotated[Path, typer.Argument(help="Bundle folder.")],
     engine: Annotated[
-        list[str] | None, typer.Option(help="Engine to try: onnx, executorch (repeatable; default: all held).")
+        list[str] | None, typer.Option(help=f"Engine to try: {', '.join(ENGINES)} (repeatable; default: all held).")
     ] = None,
     json: Json = False,
     debug: Debug = False,

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 CHILD = 585_000_000
 """bytes of the child process with torch and the other libraries loaded, before any model"""
 PLANNED_WIDTHS = 9
-"""hidden states that the memory plan of a graph has room for, for each token of its bounds"""
+"""hidden states in the memory plan of a graph, for each token of its bounds"""
 PLANNED_WORDS = 1024
-"""words whose logits a graph computes at once, and its plan has room for, beside what comes of them"""
+"""words whose logits a graph computes at once; its memory plan holds them and what is computed from them"""
 FLOAT = 4
 
 

@@ -29,7 +29,7 @@ SCALAR_TYPES = {4: "int64", 6: "float32"}
 """numbers of ExecuTorch's ScalarType, of the types in a step graph"""
 MEMORY = ("bad_alloc", "allocate", "out of memory", "MemoryError", "failed to map", "error: 0x21", "error: 0x31")
 """what an error says if memory ran out; the numbers are MemoryAllocationFailed and that of a delegate"""
-FREE = "Free some memory, or use a smaller --batch or shorter examples."
+MORE = "Free some memory, or use a smaller --batch or shorter examples."
 NOISE = "[cpuinfo_utils.cpp"
 """begins lines that ExecuTorch writes for every file on some processors"""
 FRAME = 1 << 16
@@ -88,7 +88,7 @@ class ExecuTorchEngine:
         try:
             child = Child(CHILD, [str(self._path.absolute()), str(self._threads)])
         except OSError as e:
-            raise NotEnoughSpace(f"--engine {EXECUTORCH.name}: no process can be started ({e.strerror}). {FREE}") from e
+            raise NotEnoughSpace(f"--engine {EXECUTORCH.name}: no process can be started ({e.strerror}). {MORE}") from e
         try:
             description = child.receive(FRAME)
             self._check_answer(description, child, "loading it")
@@ -145,13 +145,13 @@ class ExecuTorchEngine:
         if end.signal == "SIGKILL":
             raise NotEnoughSpace(
                 f"{self._path}: ExecuTorch was ended by SIGKILL at {doing}, which is what a system does that runs out"
-                f" of memory. {FREE}"
+                f" of memory. {MORE}"
             ) from end
         self._failed(f"{end.how} at {doing} ({_told('', end.log) or 'no message'})", end.log)
 
     def _failed(self, what: str, text: str) -> NoReturn:
         if _no_memory(text):
-            raise NotEnoughSpace(f"{self._path}: ExecuTorch {what}: it could not allocate the memory. {FREE}")
+            raise NotEnoughSpace(f"{self._path}: ExecuTorch {what}: it could not allocate the memory. {MORE}")
         bad_input(self._path, f"ExecuTorch {what}", FIX)
 
 

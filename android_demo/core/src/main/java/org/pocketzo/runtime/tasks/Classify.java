@@ -3,6 +3,7 @@ package org.pocketzo.runtime.tasks;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -24,6 +25,9 @@ import org.pocketzo.runtime.tokenizers.Tokenizer;
 public final class Classify implements Task {
   public static final String KIND = "classify";
 
+  /** What a task file of this kind may hold besides. */
+  static final List<String> KEYS = Collections.unmodifiableList(Arrays.asList("prompt", "labels"));
+
   private final String prompt;
   private final Tokenizer tokenizer;
   private final List<String> labels;
@@ -44,6 +48,17 @@ public final class Classify implements Task {
       words[i] = labelWord(where, labels.get(i), Template.end(prompt), wordOf.get(labels.get(i)));
     }
     checkWords(where, vocabulary);
+  }
+
+  /** The labels that {@code definition} maps to words, in its order. */
+  static List<String> labelsOf(Map<String, Object> definition) {
+    List<String> labels = new ArrayList<>();
+    if (definition.get("labels") instanceof Map<?, ?> words) {
+      for (Object label : words.keySet()) {
+        labels.add((String) label);
+      }
+    }
+    return labels;
   }
 
   private static Map<String, String> wordsByLabel(Object content, Object where) throws BadInput {

@@ -18,6 +18,9 @@ import org.pocketzo.runtime.tokenizers.Tokenizer;
 public final class Complete implements Task {
   public static final String KIND = "complete";
 
+  /** What a task file of this kind may hold besides. */
+  static final List<String> KEYS = Collections.unmodifiableList(Arrays.asList("prompt", "completion"));
+
   private final String prompt;
   private final String completion;
   private final Tokenizer tokenizer;
@@ -35,6 +38,11 @@ public final class Complete implements Task {
     for (int i = 0; i < vocabulary; i++) {
       words[i] = i;
     }
+  }
+
+  /** None: a completion has no labels. */
+  static List<String> labelsOf(Map<String, Object> definition) {
+    return Collections.emptyList();
   }
 
   private static String template(Map<String, Object> definition, Object where, String name) throws BadInput {

@@ -2,12 +2,14 @@ package org.pocketzo.runtime.tasks;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Function;
 import org.pocketzo.runtime.bundle.Manifest;
 import org.pocketzo.runtime.errors.BadInput;
 import org.pocketzo.runtime.errors.PocketzoException;
@@ -21,26 +23,30 @@ public final class Tasks {
         throws PocketzoException;
   }
 
-  /** How a task of a kind is made, and whether it has labels. */
-  private record Kind(boolean labelled, Maker maker) {}
+  /** What a kind owns: its keys, the labels of a definition, and how a task is made of one. */
+  private record Kind(List<String> keys, Function<Map<String, Object>, List<String>> labels, Maker maker) {}
 
   private static final Map<String, Kind> TABLE = new LinkedHashMap<>();
 
   static {
     TABLE.put(
         Classify.KIND,
-        new Kind(true, (task, where, tokenizer, model) ->
+        new Kind(Classify.KEYS, Classify::labelsOf, (task, where, tokenizer, model) ->
             new Classify(task, where, tokenizer, (int) model.vocabulary())));
     TABLE.put(
         Complete.KIND,
-        new Kind(false, (task, where, tokenizer, model) ->
+        new Kind(Complete.KEYS, Complete::labelsOf, (task, where, tokenizer, model) ->
             new Complete(task, where, tokenizer, (int) model.vocabulary(), model.eosTokenId())));
   }
 
   /** The kinds that this build knows. */
   public static final List<String> KINDS = Collections.unmodifiableList(new ArrayList<>(TABLE.keySet()));
 
-  private static final List<String> KEYS = Arrays.asList("kind", "prompt", "labels", "completion");
+  private static final Set<String> KEYS = new LinkedHashSet<>(Collections.singletonList("kind"));
+
+  static {
+    TABLE.values().forEach(kind -> KEYS.addAll(kind.keys()));
+  }
 
   private Tasks() {}
 
@@ -72,14 +78,15 @@ public final class Tasks {
 
   /** The labels that {@code definition} names; none where its kind has none. */
   public static List<String> labels(Map<String, Object> definition) {
-    List<String> labels = new ArrayList<>();
     Kind kind = TABLE.get(definition.get("kind"));
-    if (kind != null && kind.labelled() && definition.get("labels") instanceof Map<?, ?> words) {
-      for (Object label : words.keySet()) {
-        labels.add((String) label);
-      }
-    }
-    return labels;
+    return kind == null ? Collections.emptyList() : kind.labels().apply(definition);
+  }
+
+  /** The keys of each kind, by its name. */
+  static Map<String, List<String>> keys() {
+    Map<String, List<String>> keys = new LinkedHashMap<>();
+    TABLE.forEach((name, kind) -> keys.put(name, kind.keys()));
+    return keys;
   }
 
   /**
