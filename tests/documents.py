@@ -15,7 +15,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pocketzo.runtime.engines import ENGINES
 from pocketzo.toolkit.config import ExportConfig
 from typer.main import get_command
 
@@ -69,7 +68,7 @@ def words_of(line: str) -> list[str]:
     return [words[0].removeprefix(".venv/bin/"), *words[1:]] if words else []
 
 
-CHOICES = {f.name: f.metadata["choices"] for f in fields(ExportConfig) if "choices" in f.metadata} | {"engine": ENGINES}
+CHOICES = {f.name: f.metadata["choices"] for f in fields(ExportConfig) if "choices" in f.metadata}
 """of options: the words that one takes"""
 
 

@@ -25,7 +25,7 @@ def _engines_that(hold: Callable[[Description], bool]) -> str:
 _PLANNED = _engines_that(lambda engine: engine.planned_memory)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ExportConfig:
     """Settings of an export; each field's help, least value and choices are the command line's.
 
@@ -108,7 +108,7 @@ class ExportConfig:
         """Raises UsageError for an engine that is not known, and for settings that none of the engines has."""
         if not self.engines:
             raise UsageError(f"--engine: none is given. Use one of: {', '.join(ENGINES)}.")
-        engines, level = [check_engine(name) for name in self.engines], self.accuracy_level
+        engines, level = [check_engine(name) for name in dict.fromkeys(self.engines)], self.accuracy_level
         bounded = self.max_tokens is not None or self.max_length is not None
         if bounded and not any(engine.planned_memory for engine in engines):
             raise UsageError(f"--max-tokens and --max-length go with --engine {_PLANNED}: other graphs take any size.")

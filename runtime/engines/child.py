@@ -13,6 +13,7 @@ import sys
 import weakref
 from collections.abc import Sequence
 from multiprocessing.connection import Connection, Pipe, wait
+from threading import Thread
 
 import numpy as np
 from safetensors import SafetensorError
@@ -20,6 +21,8 @@ from safetensors.numpy import load, save
 
 LOG = 4096
 """bytes of its standard error that are kept"""
+INTERVAL = 0.01
+"""seconds between looks at its standard error while a message comes"""
 PATIENCE = 10
 """seconds for a child that closed its pipes to be gone, before it is made to"""
 
@@ -106,14 +109,20 @@ class Child:
         while self._replies not in wait(waited_for):
             if not self._read_errors():
                 waited_for.remove(self._errors)
-        try:
-            return self._replies.recv_bytes(limit)
-        except (EOFError, OSError):
-            if self._replies.closed:  # which it does itself at a message that is too long
-                raise OverflowError from None
-            return None
-        finally:
+        got: list[bytes] = []
+        receiving = Thread(target=self._receive, args=(limit, got), daemon=True)
+        receiving.start()
+        while receiving.is_alive():  # a child that has much to say in the middle of a message waits for who reads it
+            receiving.join(INTERVAL)
             self._read_errors()
+        if not got and self._replies.closed:
+            raise OverflowError
+        return got[0] if got else None
+
+    def _receive(self, limit: int, got: list[bytes]) -> None:
+        """Append the next message to `got`; the connection closes itself at one that is too long."""
+        with contextlib.suppress(EOFError, OSError):
+            got.append(self._replies.recv_bytes(limit))
 
     def _read_errors(self) -> bool:
         """Whether there can be more on its standard error, after reading what is there now."""

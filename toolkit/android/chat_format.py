@@ -13,14 +13,12 @@ import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NoReturn
 
 from jinja2 import TemplateError
 from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pocketzo.runtime.errors import bad_input
-from tokenizers import Tokenizer as Backend
 
 NAME = "chat_format.json"
 FORMAT = "pocketzo-chat"
@@ -124,14 +122,6 @@ def derive(source: str, bos_token: str | None, eos_token: str | None) -> ChatFor
     except (TypeError, ValueError, AttributeError, KeyError, OverflowError) as e:
         _refuse(f"it fails on an ordinary conversation ({type(e).__name__}: {e})")
     return found
-
-
-def tokens_of(tokenizer: Path, eos_token_id: int | None) -> tuple[str | None, str | None]:
-    """The beginning and end tokens of a bundle: what its tokenizer puts before a text, and what the manifest names."""
-    backend = Backend.from_file(str(tokenizer))
-    opening = backend.encode("").ids
-    bos = backend.id_to_token(opening[0]) if opening else None
-    return bos, None if eos_token_id is None else backend.id_to_token(eos_token_id)
 
 
 def _raise(message: str) -> None:

@@ -57,9 +57,10 @@ def export(
 ) -> None:
     """Make a bundle: measure sensitivity, choose what to tune, quantize the rest, build the forward-only graph."""
     config = ExportConfig(
-        calibration, windows, window_tokens, scope, density, per_layer, first_layer, accuracy_level,
-        weight_bits, embedding_bits,  # type: ignore[arg-type]  # checked there
-        tuple(engine or ExportConfig.engines), max_tokens, max_length,
+        calibration=calibration, windows=windows, window_tokens=window_tokens, scope=scope, density=density,
+        per_layer=per_layer, first_layer=first_layer, accuracy_level=accuracy_level,
+        weight_bits=weight_bits, embedding_bits=embedding_bits,  # type: ignore[arg-type]  # checked there
+        engines=tuple(engine or ExportConfig.engines), max_tokens=max_tokens, max_length=max_length,
     )  # fmt: skip
 
     from pocketzo.runtime.system.names import valid_name

@@ -76,7 +76,7 @@ def test_what_is_printed_is_no_message(engine):
     [
         (stub.CRASH, BadInput, ["was ended by SIGSEGV at running it", "the last words", "export it again"]),
         (stub.ABORT, BadInput, ["was ended by SIGABRT at running it", "the last words", "export it again"]),
-        (stub.TORN, BadInput, ["was ended by SIGSEGV at running it", "export it again"]),
+        (stub.TORN, BadInput, ["was ended by SIGSEGV at running it", "the last words", "export it again"]),
         (stub.LEAVE, BadInput, ["ended with exit code 7 at running it", "export it again"]),
         (stub.KILLED, NotEnoughSpace, ["was ended by SIGKILL at running it", "smaller --batch"]),
         (stub.NO_MEMORY, NotEnoughSpace, ["could not allocate", "smaller --batch"]),
