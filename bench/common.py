@@ -16,6 +16,7 @@ import numpy as np
 import onnxruntime
 from pocketzo.runtime.bundle import Bundle, open_bundle
 from pocketzo.runtime.bundle.tokenizer import NAME, Tokenizer
+from pocketzo.runtime.engines import ENGINES
 from pocketzo.runtime.examples import Batch, collate
 from pocketzo.runtime.run.tune import encoded
 from pocketzo.runtime.tasks import Task, make_task
@@ -51,7 +52,7 @@ def bundles_of(model: Path, scope: str, accuracy_level: int, *more: str) -> tupl
     out, aside = (_kept(model, scope, str(accuracy_level), *more, name) for name in ("both", "frozen"))
     if not out.exists():
         command = [sys.executable, str(Path(__file__).with_name("frozen_executorch.py")), str(aside)]
-        both = ("--engine", "onnx", "--engine", "executorch")
+        both = [word for name in ENGINES for word in ("--engine", name)]
         _export(command, model, out, scope, accuracy_level, (*more, *both))
     bundle = open_bundle(out, hashes=False)
     return bundle, Bundle(aside, bundle.manifest, "")

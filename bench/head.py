@@ -17,7 +17,7 @@ from common import ROOT, bundle_of, machine, table
 from learning import DATA, Sets
 from pocketzo.runtime import label_head
 from pocketzo.runtime.bundle import Bundle
-from pocketzo.runtime.engines import open_engine
+from pocketzo.runtime.engines import DEFAULT, open_engine
 from pocketzo.runtime.examples import Example
 from pocketzo.runtime.label_bias import losses
 from pocketzo.runtime.run.fit_head import head_inputs
@@ -31,7 +31,7 @@ PRIORS = (25.0, 50.0, 100.0, 200.0, 400.0)
 def kept(bundle: Bundle, task: Task, examples: Sequence[Example], path: Path, threads: int) -> dict[str, np.ndarray]:
     """`hidden` [A,H], `nll` [A,W] and `answers` [A] of the untuned artifact, kept in `path`."""
     if not path.exists():
-        made = head_inputs(open_engine("onnx", bundle, threads), task, examples, bundle.initial_values())
+        made = head_inputs(open_engine(DEFAULT, bundle, threads), task, examples, bundle.initial_values())
         save_file(dict(zip(("hidden", "nll", "answers"), made, strict=True)), path)
     return load_file(path)
 

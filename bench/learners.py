@@ -18,7 +18,7 @@ from pocketzo.export.model.layerwise import block_of, each_gradient
 from pocketzo.export.model.reference import reference_nll, torch_nll
 from pocketzo.export.weights.layout import Layout, Scope
 from pocketzo.runtime.config import TuneConfig
-from pocketzo.runtime.engines import Engine, open_engine
+from pocketzo.runtime.engines import DEFAULT, Engine, open_engine
 from pocketzo.runtime.examples import Batch, Example, Forward
 from pocketzo.runtime.loop import State, zo_step
 from pocketzo.runtime.run.evaluate import evaluate
@@ -337,7 +337,7 @@ def artifact(level: int, *export: str, label_bias: bool = True, head: bool = Fal
 
     def make(setting: Setting) -> Learner:
         bundle = bundle_of(setting.checkpoint, "channels", level, *export)
-        engine = open_engine("onnx", bundle, setting.threads)
+        engine = open_engine(DEFAULT, bundle, setting.threads)
         examples = TuneConfig.head_examples if head else 0
         eps = bundle.manifest.estimator.eps
         return ZeroOrder(setting, engine, bundle.initial_values(), eps, label_bias, examples)

@@ -20,7 +20,7 @@ import numpy as np
 from common import machine, random_batch, table
 from pocketzo.runtime.bundle import open_bundle
 from pocketzo.runtime.config import TuneConfig
-from pocketzo.runtime.engines import open_engine
+from pocketzo.runtime.engines import DEFAULT, open_engine
 from pocketzo.runtime.limits.memory import EVALUATION, estimate
 from pocketzo.runtime.loop import State, zo_step
 from pocketzo.runtime.tuned import Tuned
@@ -41,7 +41,7 @@ def steps(folder: str, shape: str, count: str, words: str) -> dict[str, object]:
     """Memory (MB) when the modules are loaded, when the engine is, and after real steps."""
     begin = resident()["now"]
     bundle = open_bundle(Path(folder), hashes=False)
-    engine = open_engine("onnx", bundle)
+    engine = open_engine(DEFAULT, bundle)
     loaded = resident()
     size, tokens = (int(n) for n in shape.split("x"))
     first = random_batch(bundle, EVALUATION // tokens, tokens)

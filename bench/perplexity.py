@@ -26,7 +26,7 @@ import torch
 from common import ROOT, machine, table
 from onnxruntime.quantization import matmul_nbits_quantizer as nbits
 from pocketzo.runtime.bundle import open_bundle
-from pocketzo.runtime.engines import open_engine
+from pocketzo.runtime.engines import DEFAULT, open_engine
 from pocketzo.runtime.examples import Batch
 from pocketzo.toolkit.select.calibration import read_text, windows
 from whole import Whole, open_whole
@@ -120,7 +120,7 @@ def artifact(model: Path, text: np.ndarray, *options: str) -> tuple[float, int]:
         command = [str(Path(sys.executable).with_name("pocketzo")), "export", str(model), "--out", str(out), *options]
         subprocess.run(command, check=True, stdout=sys.stderr)
     bundle = open_bundle(out, hashes=False)
-    engine, values = open_engine("onnx", bundle), bundle.initial_values()
+    engine, values = open_engine(DEFAULT, bundle), bundle.initial_values()
     bias, positions = np.zeros(bundle.manifest.model.vocabulary, np.float32), np.arange(TOKENS - 1)[None]
     total = sum(
         float(engine.forward(Batch(w[None, :-1], positions, w[None, 1:], bias), values[None]).nll.sum()) for w in text

@@ -26,7 +26,7 @@ import torch
 from common import ROOT, machine, random_batch, table
 from pocketzo.export.model.layerwise import skeleton
 from pocketzo.runtime.bundle import open_bundle
-from pocketzo.runtime.engines import open_engine
+from pocketzo.runtime.engines import DEFAULT, open_engine
 from random_bundle import make_bundle
 from random_gguf import make_gguf
 from safetensors.torch import save_file
@@ -137,7 +137,7 @@ def export(checkpoint: str, out: str, windows: str) -> dict[str, Any]:
 def step(bundle: str, batch: str) -> dict[str, Any]:
     """Seconds of two perturbations on one batch, the median of three."""
     opened = open_bundle(Path(bundle), hashes=False)
-    engine = open_engine("onnx", opened)
+    engine = open_engine(DEFAULT, opened)
     values = np.stack([opened.initial_values()] * 2)
     rows, tokens = (int(n) for n in batch.split("x"))
     given = random_batch(opened, rows, tokens)

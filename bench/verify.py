@@ -17,7 +17,7 @@ import numpy as np
 from common import ROOT, bundle_of, machine, notes_batch, table
 from pocketzo.runtime.bundle import open_bundle
 from pocketzo.runtime.config import TuneConfig
-from pocketzo.runtime.engines import open_engine
+from pocketzo.runtime.engines import DEFAULT, open_engine
 from pocketzo.runtime.loop import State, zo_step
 from pocketzo.runtime.trajectory.writer import Writer
 from pocketzo.runtime.tuned import Tuned
@@ -47,7 +47,7 @@ def opening(directory: Path, folder: Path) -> tuple[float, float]:
 def logging(model: Path, folder: Path, steps: int) -> tuple[float, float]:
     """Median seconds of a step of 16 notes, and of its line."""
     bundle = bundle_of(model, "channels", 1)
-    engine, batch, state = open_engine("onnx", bundle), notes_batch(bundle, 16), State(Tuned(bundle.initial_values()))
+    engine, batch, state = open_engine(DEFAULT, bundle), notes_batch(bundle, 16), State(Tuned(bundle.initial_values()))
     whole, lines = [], []
     with open(folder / "trajectory.jsonl", "wb", buffering=0) as file:
         writer = Writer(file, folder)

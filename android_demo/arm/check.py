@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import tools
 from pocketzo.runtime.bundle import Bundle, open_bundle
+from pocketzo.runtime.engines.onnx import ONNX
 from pocketzo.runtime.errors import BadInput, PocketzoError, bad_input
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
@@ -65,7 +66,7 @@ def write_inputs(bundle: Bundle, folder: Path) -> np.ndarray:
 def run(command: list[str], bundle: Bundle, folder: Path, threads: int, timeout: float) -> tuple[str, np.ndarray]:
     """The engine's version, and nll as golden.c computes it when started by `command`."""
     (folder / "nll").unlink(missing_ok=True)
-    graph = bundle.directory / bundle.graph("onnx").file
+    graph = bundle.directory / bundle.graph(ONNX.name).file
     words = [*command, str(folder), str(graph.resolve()), str(threads)]
     try:
         done = subprocess.run(words, capture_output=True, text=True, timeout=timeout)
@@ -108,7 +109,7 @@ def report(bundles: list[Bundle], cpus: list[str], threads: int, timeout: float)
     """Print the table of all bundles; whether every figure is within its bundle's tolerance."""
     rows, held, engines = [], True, set()
     for bundle in bundles:
-        quantization, tolerance = bundle.manifest.quantization, bundle.manifest.golden.tolerance["onnx"]
+        quantization, tolerance = bundle.manifest.quantization, bundle.manifest.golden.tolerance[ONNX.name]
         for cpu, f in check(bundle, cpus, threads, timeout).items():
             within = f.difference <= tolerance
             held &= within
