@@ -8,9 +8,10 @@ import org.pocketzo.runtime.numbers.Floats;
 /**
  * The zeroth-order loop: two forward passes a direction, no gradient, one scalar of optimizer state.
  *
- * <p>MeZO's two-point estimate (SPSA) on the K sensitive values of arXiv 2406.02913, with Rademacher directions and a
- * step normalised by the running root mean square of the projected gradients, so that lr is the change of a value per
- * step.
+ * <p>{@link #zoStep} is the algorithm. Its parts are numbered as in docs/randomness.md, "One step", and in Python: 1
+ * {@code perturbed}, 2 {@code batchLosses}, 3 {@code projectedGradients}, 4 and 5 {@code updated}. 1 to 3 are SPSA
+ * (Spall 1992) as MeZO uses it (arXiv 2305.17333, Algorithm 1) on the K sensitive values of arXiv 2406.02913; 4 and 5
+ * divide by the rms of the projected gradients, so that lr is the change of a value per step.
  */
 public final class Loop {
   /** Told of a step when it is measured and before it counts. */
@@ -51,7 +52,7 @@ public final class Loop {
     return new Stepped(moved, step);
   }
 
-  /** v + eps z for each direction, then v - eps z for each, [2Q][K]. */
+  /** Part 1: v + eps z for each direction, then v - eps z for each, [2Q][K]. */
   static float[][] perturbed(float[] values, float eps, float[][] z) {
     float[][] perturbed = new float[2 * z.length][values.length];
     for (int q = 0; q < z.length; q++) {
@@ -64,6 +65,7 @@ public final class Loop {
     return perturbed;
   }
 
+  /** Part 3: g = (L(v + eps z) - L(v - eps z)) / (2 eps) for each direction, [Q], from the losses [2Q]. */
   private static double[] projectedGradients(double[] losses, double eps) {
     double[] g = new double[losses.length / 2];
     for (int q = 0; q < g.length; q++) {
@@ -80,7 +82,7 @@ public final class Loop {
     return sum / losses.length;
   }
 
-  /** The loss of each perturbation [P] from nll [P][B][L], and the label bias after the step ([W]). */
+  /** Part 2: the loss of each perturbation [P] from nll [P][B][L], and the label bias after the step ([W]). */
   public static Losses batchLosses(float[][][] nll, Batch batch, State state) {
     double[] bias = state.tuned().labelBias();
     if (batch.answers() == null) {
@@ -92,8 +94,9 @@ public final class Loop {
   }
 
   /**
-   * The state after v <- v - lr * g / rms(g) * z, averaged over the directions (g [Q], z [Q][K]) in their order, and
-   * with the label {@code bias} [W].
+   * Parts 4 and 5: the state after v <- v - lr * g / rms(g) * z, averaged over the directions (g [Q], z [Q][K]) in
+   * their order, and with the label {@code bias} [W]. rms comes from an EMA of the squared projected gradients with
+   * bias correction.
    *
    * <p>The factor of each direction is computed in 64 bits and rounded once to 32; a product with +1 or -1 is exact, so
    * fused and separate multiply-add give the same bits. Replaying a trajectory needs this alone.

@@ -1,8 +1,8 @@
 package org.pocketzo.runtime;
 
 /**
- * All that a run changes: what is tuned, the running mean square of g with the weight that its start of 0 still has,
- * and the steps done.
+ * All that a step changes: the tuned values and label bias, an EMA of the squared projected gradients, the weight that
+ * its start at 0 still has in it (rms_decay^step, for the bias correction), and the steps done.
  */
 public record State(Tuned tuned, double meanSquare, double startWeight, int step) {
   /** The state before the first step. */

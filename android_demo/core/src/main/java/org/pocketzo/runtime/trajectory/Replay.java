@@ -15,7 +15,7 @@ import org.pocketzo.runtime.system.Files;
 /**
  * Replay: the values of a run from its trajectory and the bundle's initial values, without the model.
  *
- * <p>A phone's log can so be audited by whoever has the bundle: the same scalars give the same bits anywhere.
+ * <p>The same scalars give the same bits anywhere, so that anyone who has the bundle can audit a phone's log.
  */
 public final class Replay {
   /** Is told of each line after it was applied. */
