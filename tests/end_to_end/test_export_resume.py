@@ -120,7 +120,7 @@ def test_terminated(tiny_checkpoint, tmp_path):
     until(process, out, "input-1")
     process.send_signal(signal.SIGTERM)
     err = process.communicate(timeout=60)[1]
-    assert process.returncode == 130
+    assert process.returncode == 130, err
     assert "the same command goes on from there" in " ".join(err.split())
     assert "Traceback" not in err
 
