@@ -166,7 +166,11 @@ SAME = {
         r"([\d.]+) % with the head alone, ([\d.]+) % after 100 steps and ([\d.]+) % after 200",
         r"accuracy from 31\.0 % to ([\d.]+) % .*? to ([\d.]+) % at step 100 and ([\d.]+) % at step 200",
     ],
-    "size of the bundle": [r"one bundle of ([\d.]+) MB", r"The bundle takes ([\d.]+) MB"],
+    "size of the bundle": [
+        r"one bundle of ([\d.]+) MB",
+        r"The bundle takes ([\d.]+) MB",
+        r"SmolLM2-135M, 4 bits \(a bundle of ([\d.]+) MB\)",
+    ],
     "correlation of 4 bits with int8 activations": [r"\| 4 \| .*? 0\.198 \(([\d.]+)\)", r"against 0\.198 and ([\d.]+)"],
     "correlation of 8 bits": [
         r"\| 4, 8-bit weights \| .*? 0\.337 \(([\d.]+)\)",
